@@ -1,0 +1,26 @@
+namespace Tenon.Server.Models;
+
+/// <summary>A model that answers one request as a stream. Routes pick the implementation by model id.</summary>
+/// <remarks>
+/// It never throws for what the outside world does: a refused, cut, slow or malformed answer ends in a
+/// <see cref="ModelChunk.Finished"/> whose response has a <see cref="ModelFault"/>. The only exception that leaves
+/// is <see cref="OperationCanceledException"/> for the caller's own token. It retries nothing; the harness does.
+/// </remarks>
+public interface IModel
+{
+    /// <summary>Chunks in order; the last one, and only the last, is <see cref="ModelChunk.Finished"/>.</summary>
+    IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken);
+}
+
+/// <summary>One step of a streamed answer.</summary>
+public abstract record ModelChunk
+{
+    /// <summary>Extended thinking began; sent once an answer, before any text.</summary>
+    public sealed record Thinking : ModelChunk;
+
+    /// <summary>More text of the text block <paramref name="Index"/> (0, 1, 2 … among the answer's text blocks only).</summary>
+    public sealed record Text(int Index, string Fragment) : ModelChunk;
+
+    /// <summary>The whole answer. What streamed before is a prefix of it.</summary>
+    public sealed record Finished(ModelResponse Response) : ModelChunk;
+}

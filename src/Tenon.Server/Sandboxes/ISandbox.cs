@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Tenon.Wire.Content;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>Makes sandboxes and finds living ones again. One sandbox a session.</summary>
+public interface ISandboxProvider
+{
+    /// <summary>
+    /// The session's sandbox: the living one, also after a restart of this server, or a new one over the session's
+    /// kept files. Concurrent calls for one session share one start.
+    /// </summary>
+    /// <exception cref="SandboxException">It cannot be started; the message says why and what to do.</exception>
+    Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken);
+
+    /// <summary>Ends the session's sandbox and deletes its files. Does nothing for a session that has none.</summary>
+    Task Destroy(string sessionId, CancellationToken cancellationToken);
+}
+
+/// <summary>A living sandbox. Its tools run inside it; the server only carries words.</summary>
+public interface ISandbox
+{
+    /// <summary>Names this life of the sandbox. Another value after a restart means that receipts are gone.</summary>
+    string Instance { get; }
+
+    /// <summary>
+    /// Runs a tool once. The same <see cref="SandboxCall.ToolUseId"/> again never runs twice: it waits for, or gets, the
+    /// first run's result. Cancelling kills what the call started and returns an error result that says so.
+    /// A tool's failure is a result.
+    /// </summary>
+    /// <exception cref="SandboxException">The sandbox died or cannot be reached; the outcome is unknown.</exception>
+    Task<ToolOutput> Call(SandboxCall call, CancellationToken cancellationToken);
+
+    /// <summary>Lets the sandbox drop the receipt of a result that is durable in the log.</summary>
+    Task Forget(string toolUseId, CancellationToken cancellationToken);
+}
+
+/// <param name="ToolUseId">The wire id of the tool-use event: the key of the receipt.</param>
+/// <param name="Tool"><c>bash read write edit glob grep</c>.</param>
+/// <param name="Input">The model's input, as it came.</param>
+public sealed record SandboxCall(string ToolUseId, string Tool, JsonElement Input);
+
+/// <summary>What a tool answers. A failure is an answer with <paramref name="IsError"/> that the model reads.</summary>
+public sealed record ToolOutput(IReadOnlyList<ContentBlock> Content, bool IsError)
+{
+    public static ToolOutput Ok(string text) => new([ContentBlock.Of(text)], false);
+
+    public static ToolOutput Error(string text) => new([ContentBlock.Of(text)], true);
+}
+
+/// <summary>A sandbox could not be started or was lost. The message is shown to the model and to the operator.</summary>
+public sealed class SandboxException(string message, Exception? inner = null) : Exception(message, inner);
