@@ -1,5 +1,12 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
+using Tenon.Wire.Environments;
+using Tenon.Wire.Events;
+using Tenon.Wire.Http;
+using Tenon.Wire.Models;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Wire;
 
@@ -10,6 +17,7 @@ namespace Tenon.Wire;
     RespectRequiredConstructorParameters = true,
     AllowOutOfOrderMetadataProperties = true,
     Converters = [typeof(TimestampConverter)])]
+// Content
 [JsonSerializable(typeof(ContentBlock))]
 [JsonSerializable(typeof(TextBlock))]
 [JsonSerializable(typeof(ImageBlock))]
@@ -17,4 +25,87 @@ namespace Tenon.Wire;
 [JsonSerializable(typeof(SearchResultBlock))]
 [JsonSerializable(typeof(RedactedBlock))]
 [JsonSerializable(typeof(IReadOnlyList<ContentBlock>))]
+// Agents
+[JsonSerializable(typeof(Agent))]
+[JsonSerializable(typeof(AgentCreate))]
+[JsonSerializable(typeof(AgentUpdate))]
+[JsonSerializable(typeof(AgentTool))]
+[JsonSerializable(typeof(AgentToolset))]
+[JsonSerializable(typeof(McpToolset))]
+[JsonSerializable(typeof(CustomTool))]
+[JsonSerializable(typeof(IReadOnlyList<AgentTool>))]
+[JsonSerializable(typeof(IReadOnlyList<McpServer>))]
+[JsonSerializable(typeof(IReadOnlyList<SkillReference>))]
+[JsonSerializable(typeof(ModelConfig))]
+[JsonSerializable(typeof(ModelConfigBody))]
+[JsonSerializable(typeof(Effort))]
+[JsonSerializable(typeof(TypeOnly))]
+[JsonSerializable(typeof(Page<Agent>))]
+// Environments
+[JsonSerializable(typeof(EnvironmentRecord))]
+[JsonSerializable(typeof(EnvironmentCreate))]
+[JsonSerializable(typeof(EnvironmentUpdate))]
+[JsonSerializable(typeof(Page<EnvironmentRecord>))]
+// Sessions
+[JsonSerializable(typeof(Session))]
+[JsonSerializable(typeof(SessionCreate))]
+[JsonSerializable(typeof(SessionUpdate))]
+[JsonSerializable(typeof(AgentSelectionBody))]
+[JsonSerializable(typeof(SessionThread))]
+[JsonSerializable(typeof(TwoWayPage<Session>))]
+[JsonSerializable(typeof(Page<SessionThread>))]
+// Events
+[JsonSerializable(typeof(SessionEvent))]
+[JsonSerializable(typeof(EventsSend))]
+[JsonSerializable(typeof(EventStart))]
+[JsonSerializable(typeof(EventDelta))]
+[JsonSerializable(typeof(Page<JsonElement>))]
+[JsonSerializable(typeof(UserMessage))]
+[JsonSerializable(typeof(UserInterrupt))]
+[JsonSerializable(typeof(UserToolConfirmation))]
+[JsonSerializable(typeof(UserCustomToolResult))]
+[JsonSerializable(typeof(UserToolResult))]
+[JsonSerializable(typeof(UserDefineOutcome))]
+[JsonSerializable(typeof(SystemMessage))]
+[JsonSerializable(typeof(AgentMessage))]
+[JsonSerializable(typeof(AgentThinking))]
+[JsonSerializable(typeof(AgentToolUse))]
+[JsonSerializable(typeof(AgentToolResult))]
+[JsonSerializable(typeof(AgentMcpToolUse))]
+[JsonSerializable(typeof(AgentMcpToolResult))]
+[JsonSerializable(typeof(AgentCustomToolUse))]
+[JsonSerializable(typeof(AgentThreadMessageSent))]
+[JsonSerializable(typeof(AgentThreadMessageReceived))]
+[JsonSerializable(typeof(AgentThreadContextCompacted))]
+[JsonSerializable(typeof(SessionStatusRunning))]
+[JsonSerializable(typeof(SessionStatusIdle))]
+[JsonSerializable(typeof(SessionStatusRescheduled))]
+[JsonSerializable(typeof(SessionStatusTerminated))]
+[JsonSerializable(typeof(SessionError))]
+[JsonSerializable(typeof(SessionUpdated))]
+[JsonSerializable(typeof(SessionDeleted))]
+[JsonSerializable(typeof(SessionUsageEvent))]
+[JsonSerializable(typeof(SessionThreadCreated))]
+[JsonSerializable(typeof(ThreadStatusRunning))]
+[JsonSerializable(typeof(ThreadStatusIdle))]
+[JsonSerializable(typeof(ThreadStatusRescheduled))]
+[JsonSerializable(typeof(ThreadStatusTerminated))]
+[JsonSerializable(typeof(ModelRequestStart))]
+[JsonSerializable(typeof(ModelRequestEnd))]
+[JsonSerializable(typeof(OutcomeEvaluationStart))]
+[JsonSerializable(typeof(OutcomeEvaluationOngoing))]
+[JsonSerializable(typeof(OutcomeEvaluationEnd))]
+[JsonSerializable(typeof(WorkflowRunCreated))]
+[JsonSerializable(typeof(WorkflowRunStatusRunning))]
+[JsonSerializable(typeof(WorkflowRunStatusIdle))]
+[JsonSerializable(typeof(WorkflowRunPhaseStarted))]
+[JsonSerializable(typeof(WorkflowRunPhaseEnded))]
+[JsonSerializable(typeof(WorkflowRunError))]
+[JsonSerializable(typeof(WorkflowRunStatusEnded))]
+// Models, errors, the rest
+[JsonSerializable(typeof(IdPage<ModelInfo>))]
+[JsonSerializable(typeof(ModelInfo))]
+[JsonSerializable(typeof(ErrorEnvelope))]
+[JsonSerializable(typeof(Deleted))]
+[JsonSerializable(typeof(string))]
 public sealed partial class WireJson : JsonSerializerContext;

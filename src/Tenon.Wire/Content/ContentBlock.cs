@@ -95,7 +95,7 @@ public sealed record MediaSource
     public string? FileId { get; init; }
 }
 
-internal sealed class ContentBlockConverter : TaggedConverter<ContentBlock>
+public sealed class ContentBlockConverter : TaggedConverter<ContentBlock>
 {
     protected override JsonTypeInfo? Member(string type) => type switch
     {

@@ -1,0 +1,189 @@
+using System.Threading.Channels;
+
+namespace Tenon.Server.Events;
+
+/// <summary>One session's readers, recent entries, and whether its present turn has been seen. All under one lock.</summary>
+internal sealed class SessionFeed
+{
+    /// <summary>Entries kept for readers that are nearly up to date; the others read the database.</summary>
+    private const int TailMax = 256;
+
+    private readonly Lock _lock = new();
+    private readonly List<FeedReader> _readers = [];
+    private readonly Queue<LogEntry> _tail = new();
+    private Turn? _turn;
+    private int _holds;
+    private bool _closed;
+
+    /// <summary>Returns whether these entries ended a turn.</summary>
+    public bool Publish(IReadOnlyList<LogEntry> entries, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            foreach (var entry in entries)
+            {
+                _tail.Enqueue(entry);
+            }
+
+            while (_tail.Count > TailMax)
+            {
+                _tail.Dequeue();
+            }
+
+            var ended = Follow(entries, now);
+            _readers.ForEach(reader => reader.Wake());
+            return ended;
+        }
+    }
+
+    public void Publish(Preview preview)
+    {
+        lock (_lock)
+        {
+            _readers.ForEach(reader => reader.Offer(preview));
+        }
+    }
+
+    public void Add(FeedReader reader, long? after, Func<long> head, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            var unseen = _turn is { Seen: false } turn && _readers.Count == 0 && !turn.IsOver(now);
+            reader.Cursor = after ?? (unseen ? _turn!.FirstSeq - 1 : head());
+            if (after is null && unseen)
+            {
+                _turn!.Seen = true;
+            }
+
+            _readers.Add(reader);
+        }
+    }
+
+    public void Remove(FeedReader reader)
+    {
+        lock (_lock)
+        {
+            _readers.Remove(reader);
+            if (_turn is { } turn && reader.Cursor >= turn.FirstSeq)
+            {
+                turn.Seen = true;
+            }
+        }
+    }
+
+    public IReadOnlyList<LogEntry>? TryRead(long afterSeq, int limit)
+    {
+        lock (_lock)
+        {
+            return _tail.TryPeek(out var oldest) && oldest.Seq <= afterSeq + 1
+                ? [.. _tail.Where(entry => entry.Seq > afterSeq).Take(limit)]
+                : null;
+        }
+    }
+
+    public bool TryHold()
+    {
+        lock (_lock)
+        {
+            _holds += _closed ? 0 : 1;
+            return !_closed;
+        }
+    }
+
+    public void Unhold()
+    {
+        lock (_lock)
+        {
+            _holds--;
+        }
+    }
+
+    /// <summary>Closes it for good when nobody reads and no turn is left to be seen.</summary>
+    public bool TryClose(DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            var idle = _holds == 0 && _readers.Count == 0;
+            _closed |= idle && (_turn is null || _turn.IsOver(now));
+            return _closed;
+        }
+    }
+
+    private bool Follow(IReadOnlyList<LogEntry> entries, DateTimeOffset now)
+    {
+        var ended = false;
+        foreach (var entry in entries)
+        {
+            if (entry.Type == "session.status_running" && _turn is not { EndedAt: null })
+            {
+                // The turn begins with the message that started it, which stands in the same append.
+                _turn = new Turn(entries[0].Seq);
+            }
+            else if (entry.Type is "session.status_idle" or "session.status_terminated" or "session.deleted")
+            {
+                _turn ??= new Turn(entry.Seq) { Seen = true };
+                _turn.EndedAt = now;
+                ended = true;
+            }
+        }
+
+        return ended;
+    }
+
+    private sealed class Turn(long firstSeq)
+    {
+        public long FirstSeq => firstSeq;
+
+        public DateTimeOffset? EndedAt { get; set; }
+
+        public bool Seen { get; set; }
+
+        public bool IsOver(DateTimeOffset now) => EndedAt is { } end && now - end > Feed.ReplayAfterEnd;
+    }
+}
+
+/// <summary>Part of an event that is still being made. Never stored.</summary>
+/// <param name="AfterSeq">The log's end when it was made: what stands before it must be sent before it.</param>
+/// <param name="EventType"><c>agent.message</c> or <c>agent.thinking</c>.</param>
+/// <param name="Name"><c>event_start</c> or <c>event_delta</c>.</param>
+/// <param name="Body">Its wire JSON.</param>
+public sealed record Preview(long AfterSeq, string EventId, string EventType, string Name, string Body);
+
+/// <summary>One stream's place in the log, its wake-up call and its previews. Only the stream moves the cursor.</summary>
+public sealed class FeedReader(IReadOnlySet<string> previewTypes)
+{
+    /// <summary>Previews that may wait for a slow client. Beyond it the rest of that event's previews are dropped.</summary>
+    private const int PreviewsMax = 1_024;
+
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    private readonly Channel<Preview> _previews = Channel.CreateBounded<Preview>(PreviewsMax);
+    private string? _shedEventId;
+
+    /// <summary>The last sequence number that was sent.</summary>
+    public long Cursor { get; set; }
+
+    internal ChannelReader<Preview> Previews => _previews.Reader;
+
+    internal void Wake() => _wake.Writer.TryWrite(true);
+
+    internal void Offer(Preview preview)
+    {
+        if (!previewTypes.Contains(preview.EventType) || preview.EventId == _shedEventId)
+        {
+            return;
+        }
+
+        if (!_previews.Writer.TryWrite(preview))
+        {
+            // What was sent stays a prefix of the whole text, so nothing of this event may follow a gap.
+            _shedEventId = preview.EventId;
+        }
+
+        Wake();
+    }
+
+    /// <summary>Completes when there may be more to read.</summary>
+    internal async Task Wait(CancellationToken cancellationToken) => await _wake.Reader.ReadAsync(cancellationToken);
+}

@@ -1,0 +1,221 @@
+using Tenon.Server.Events;
+using Tenon.Server.Models;
+using Tenon.Wire.Content;
+using Tenon.Wire.Events;
+
+namespace Tenon.Server.Harness;
+
+/// <summary>
+/// What a session's log says: the conversation as the model gets it, the calls that are open, the inputs that wait,
+/// and what was used. A fold over the entries, so a restart that reads the log stands exactly where the last owner stood.
+/// </summary>
+public sealed class History
+{
+    private readonly List<ModelMessage> _messages = [];
+    private readonly List<SessionEvent> _waiting = [];
+    private List<Call> _round = [];
+
+    /// <summary>The last sequence number folded in.</summary>
+    public long Seq { get; private set; }
+
+    public string Status { get; private set; } = SessionStatus.Idle;
+
+    /// <summary>The conversation. User and assistant alternate.</summary>
+    public IReadOnlyList<ModelMessage> Messages => _messages;
+
+    /// <summary>The newest answer's calls, in call order, until all have results.</summary>
+    public IReadOnlyList<Call> Round => _round;
+
+    /// <summary>Client events that wait behind the running turn, in order.</summary>
+    public IReadOnlyList<SessionEvent> Waiting => _waiting;
+
+    /// <summary>Whether the conversation ends with something the model has not answered.</summary>
+    public bool NeedsAnswer { get; private set; }
+
+    /// <summary>A model request that has begun and not ended.</summary>
+    public string? OpenRequestId { get; private set; }
+
+    /// <summary>Model requests that failed since the last one that did not.</summary>
+    public int FaultsInARow { get; private set; }
+
+    /// <summary>Answers with calls since the user's last input.</summary>
+    public int ToolRounds { get; private set; }
+
+    /// <summary>The life of the sandbox that calls were last sent to; null when none ever was.</summary>
+    public string? SandboxInstance { get; private set; }
+
+    /// <summary>Why the session last went idle; null before that and while it runs.</summary>
+    public StopReason? StopReason { get; private set; }
+
+    public UsageTotals Usage { get; } = new();
+
+    /// <summary>Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.</summary>
+    public void Apply(LogEntry entry, object content)
+    {
+        Seq = entry.Seq;
+        switch (content)
+        {
+            case ModelAnswer answer:
+                ApplyAnswer(answer);
+                break;
+            case SandboxOpened opened:
+                SandboxInstance = opened.Instance;
+                break;
+            case SessionEvent @event:
+                ApplyEvent(@event, entry);
+                break;
+        }
+    }
+
+    private void ApplyEvent(SessionEvent @event, LogEntry entry)
+    {
+        switch (@event)
+        {
+            case UserMessage or SystemMessage or UserInterrupt or UserToolConfirmation or UserCustomToolResult:
+                ApplyInput(@event);
+                break;
+            case ModelRequestStart:
+                OpenRequestId = @event.Id;
+                break;
+            case ModelRequestEnd end:
+                OpenRequestId = null;
+                FaultsInARow = end.IsError == true ? FaultsInARow + 1 : 0;
+                break;
+            case AgentToolUse use:
+                With(use.Id!, call => (call.Permission, call.DenyMessage) =
+                    (use.EvaluatedPermission ?? "allow", use.Evaluation is null ? DeniedBeforePolicy : null));
+                break;
+            case AgentCustomToolUse use:
+                With(use.Id!, call => call.IsCustom = true);
+                break;
+            case AgentToolResult result:
+                Resolve(result.ToolUseId, result.Content, result.IsError);
+                break;
+            default:
+                ApplyStatus(@event, entry);
+                break;
+        }
+    }
+
+    internal const string DeniedBeforePolicy = "This tool is disabled for the agent, or it does not exist.";
+
+    private void ApplyInput(SessionEvent @event)
+    {
+        if (@event.ProcessedAt is null)
+        {
+            _waiting.Add(@event);
+            return;
+        }
+
+        _waiting.RemoveAll(waiting => waiting.Id == @event.Id);
+        switch (@event)
+        {
+            case UserMessage message:
+                AddUser([.. message.Content.Select(ToModel)]);
+                (NeedsAnswer, ToolRounds) = (true, 0);
+                break;
+            case SystemMessage message:
+                AddUser([.. message.Content.Select(ToModel)]);
+                break;
+            case UserToolConfirmation confirmation:
+                With(confirmation.ToolUseId, call => (call.Confirmed, call.DenyMessage) =
+                    (confirmation.Result == "allow", confirmation.DenyMessage));
+                break;
+            case UserCustomToolResult result:
+                Resolve(result.CustomToolUseId, result.Content, result.IsError);
+                break;
+        }
+    }
+
+    private void ApplyStatus(SessionEvent @event, LogEntry entry)
+    {
+        switch (@event)
+        {
+            case SessionStatusRunning:
+                (Status, StopReason) = (SessionStatus.Running, null);
+                Usage.Start(entry.At);
+                break;
+            case SessionStatusRescheduled:
+                Status = SessionStatus.Rescheduling;
+                Usage.Stop(entry.At);
+                break;
+            case SessionStatusIdle idle:
+                (Status, StopReason) = (SessionStatus.Idle, idle.StopReason);
+                NeedsAnswer = false;
+                FaultsInARow = 0;
+                Usage.Stop(entry.At);
+                break;
+            case SessionDeleted:
+                Status = SessionStatus.Deleted;
+                break;
+            case SessionStatusTerminated:
+                Status = SessionStatus.Terminated;
+                Usage.Stop(entry.At);
+                break;
+        }
+    }
+
+    private void ApplyAnswer(ModelAnswer answer)
+    {
+        Usage.Add(answer.Usage, answer.CostUsd);
+        NeedsAnswer = false;
+        if (answer.Content.Count == 0)
+        {
+            return;
+        }
+
+        _messages.Add(new ModelMessage(ModelRole.Assistant, answer.Content));
+        var uses = answer.Content.OfType<ModelToolUse>();
+        _round = [.. uses.Zip(answer.CallIds, (use, id) => new Call
+        {
+            Id = id, ProviderId = use.Id, Name = use.Name, Input = use.Input,
+        })];
+    }
+
+    private void Resolve(string id, IReadOnlyList<ContentBlock>? content, bool? isError)
+    {
+        With(id, call => call.Result = new ModelToolResult(call.ProviderId, content ?? [], isError == true));
+        if (_round.Count > 0 && _round.TrueForAll(call => !call.IsOpen))
+        {
+            AddUser([.. _round.Select(call => call.Result!)]);
+            (_round, NeedsAnswer) = ([], true);
+            ToolRounds++;
+        }
+    }
+
+    // A user turn grows until the model answers it: two in a row are not allowed by every provider.
+    private void AddUser(IReadOnlyList<ModelContent> content)
+    {
+        if (_messages is [.., { Role: ModelRole.User } last])
+        {
+            _messages[^1] = last with { Content = [.. last.Content, .. content] };
+        }
+        else
+        {
+            _messages.Add(new ModelMessage(ModelRole.User, content));
+        }
+    }
+
+    private void With(string id, Action<Call> change)
+    {
+        if (_round.Find(call => call.Id == id) is { } call)
+        {
+            change(call);
+        }
+    }
+
+    private static ModelContent ToModel(ContentBlock block) =>
+        block is TextBlock text ? new ModelText(text.Text) : new ModelMedia(block);
+}
+
+/// <summary>The words of a session's status (api C.3).</summary>
+public static class SessionStatus
+{
+    public const string Idle = "idle";
+    public const string Running = "running";
+    public const string Rescheduling = "rescheduling";
+    public const string Terminated = "terminated";
+
+    /// <summary>Not on the wire: the row waits to be swept.</summary>
+    public const string Deleted = "deleted";
+}

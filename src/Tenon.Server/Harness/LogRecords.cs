@@ -1,0 +1,44 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Tenon.Server.Models;
+using Tenon.Wire;
+
+namespace Tenon.Server.Harness;
+
+/// <summary>The types of internal entries: what the harness must remember and no client sees.</summary>
+public static class LogTypes
+{
+    public const string ModelAnswer = "internal.model_answer";
+    public const string SandboxOpened = "internal.sandbox_opened";
+}
+
+/// <summary>
+/// An answer as the model gave it: thinking with signatures, and the provider's ids of its calls. It stands before the
+/// events that show it, in the same append.
+/// </summary>
+public sealed record ModelAnswer
+{
+    public required string Model { get; init; }
+
+    public required IReadOnlyList<ModelContent> Content { get; init; }
+
+    /// <summary>The event ids of the calls in <see cref="Content"/>, in the same order.</summary>
+    public required IReadOnlyList<string> CallIds { get; init; }
+
+    public required ModelUsage Usage { get; init; }
+
+    /// <summary>Exact cost at list price, in US dollars; fixed here, so that a later price changes nothing.</summary>
+    public required decimal CostUsd { get; init; }
+}
+
+/// <summary>From here on the session's calls go to this life of its sandbox.</summary>
+public sealed record SandboxOpened(string Instance);
+
+/// <summary>The JSON of internal entries. They are read for ever: members are added, never changed.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    AllowOutOfOrderMetadataProperties = true,
+    Converters = [typeof(TimestampConverter)])]
+[JsonSerializable(typeof(ModelAnswer))]
+[JsonSerializable(typeof(SandboxOpened))]
+internal sealed partial class LogJson : JsonSerializerContext;

@@ -1,0 +1,43 @@
+using System.Text.Json;
+using Tenon.Server.Models;
+using Tenon.Server.Tools;
+using Tenon.Wire.Agents;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Harness;
+
+/// <summary>Builds a model request from the agent and the history alone, so that each request begins as the last one did.</summary>
+public static class Prompt
+{
+    /// <summary>Where an agent with sandbox tools finds and leaves files (api F.1).</summary>
+    private const string SandboxNote =
+        "You work in a Linux sandbox of your own. The working directory is /workspace; its files are kept between turns. "
+        + "Files the user attached are in /mnt/session/uploads (read-only). Put finished files for the user in "
+        + "/mnt/session/outputs.";
+
+    public static ModelRequest Build(SessionAgent agent, History history)
+    {
+        var tools = Tools(agent.Tools);
+        return new ModelRequest
+        {
+            Model = agent.Model.Id,
+            Effort = agent.Model.Effort,
+            Speed = agent.Model.Speed,
+            System = System(agent.System, tools),
+            Tools = tools,
+            Messages = history.Messages,
+        };
+    }
+
+    private static string System(string? own, IReadOnlyList<ModelTool> tools)
+    {
+        var note = tools.Any(tool => BuiltinTools.Names.Contains(tool.Name)) ? SandboxNote : "";
+        return string.Join("\n\n", new[] { own, note }.Where(part => !string.IsNullOrEmpty(part)));
+    }
+
+    private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools) =>
+    [
+        .. BuiltinTools.Sandboxed.Where(tool => Permission.IsEnabled(tools, tool.Name)),
+        .. tools.OfType<CustomTool>().Select(tool => new ModelTool(tool.Name, tool.Description, tool.InputSchema)),
+    ];
+}

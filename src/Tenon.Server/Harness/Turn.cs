@@ -1,0 +1,302 @@
+using Tenon.Server.Billing;
+using Tenon.Server.Events;
+using Tenon.Server.Models;
+using Tenon.Server.Storage;
+using Tenon.Server.Tools;
+using Tenon.Wire;
+using Tenon.Wire.Content;
+using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Harness;
+
+/// <summary>
+/// The loop that makes an agent: from <c>running</c> to <c>idle</c>. Every arrow that matters after a crash is an append,
+/// so a new owner that folds the same log takes the same next step.
+/// </summary>
+/// <remarks>
+/// <code>
+///  1 project the log ► 2 build the request ► 3 stream the model ► 4 append the answer ► 5 permission
+///         ▲                                                                                │
+///         └── 8 stop, go on or wait ◄── 7 append each result ◄── 6 run the calls ◄─────────┘
+/// </code>
+/// It never throws for the outside world: a model's fault is a value, a tool's failure is a result. What leaves is the
+/// caller's cancellation (the server stops: nothing is appended, the next owner goes on) and a failed append.
+/// </remarks>
+public sealed partial class Turn(
+    SessionAgent agent, SessionLog log, IModel model, ToolRunner tools, Feed feed, Limits limits, TimeProvider clock)
+    : IDisposable
+{
+    private CancellationTokenSource _interrupt = new();
+    private HashSet<string> _inherited = [];
+
+    private History History => log.History;
+
+    /// <summary>Whether the log calls for a turn: the session is at work, or an interrupt of its waiting calls is to be closed.</summary>
+    public static bool IsDue(History history) =>
+        history.Status is SessionStatus.Running or SessionStatus.Rescheduling
+        || (history.Status == SessionStatus.Idle && history.Waiting.Any(waiting => waiting is UserInterrupt));
+
+    /// <summary>The entries that say that the session and its primary thread run.</summary>
+    public static IReadOnlyList<object> Running(SessionAgent agent, SessionLog log) =>
+    [
+        new SessionStatusRunning(),
+        new ThreadStatusRunning { SessionThreadId = log.ThreadId, AgentName = agent.Name },
+    ];
+
+    /// <summary>The entries that say that they are idle, with what was used just before (api C.4).</summary>
+    public static IReadOnlyList<object> Idle(
+        SessionAgent agent, SessionLog log, StopReason reason, StopDetails? details = null) =>
+    [
+        new ThreadStatusIdle
+        {
+            SessionThreadId = log.ThreadId, AgentName = agent.Name, StopReason = reason, StopDetails = details,
+        },
+        new SessionUsageEvent { Usage = log.History.Usage.At(log.Now.ToMicroseconds()) },
+        new SessionStatusIdle { StopReason = reason, StopDetails = details },
+    ];
+
+    /// <summary>Stops what runs now. The <c>user.interrupt</c> itself already waits in the log.</summary>
+    public void Interrupt() => _interrupt.Cancel();
+
+    public void Dispose() => _interrupt.Dispose();
+
+    /// <summary>Runs until the session is idle and that is durable.</summary>
+    public async Task Run(CancellationToken cancellationToken)
+    {
+        await Resume();
+        while (IsDue(History))
+        {
+            using var step = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _interrupt.Token);
+            try
+            {
+                await Step(step.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The user interrupted: whatever was cut short is closed in the log, then waiting input goes on.
+            }
+
+            if (_interrupt.IsCancellationRequested)
+            {
+                _interrupt.Dispose();
+                _interrupt = new CancellationTokenSource();
+                await CloseInterrupted();
+            }
+        }
+    }
+
+    /// <summary>One round of the loop; the log says which. (Step 1 is the history, folded on every append.)</summary>
+    private async Task Step(CancellationToken cancellationToken)
+    {
+        if (History.Waiting.Any(waiting => waiting is UserInterrupt))
+        {
+            await CloseInterrupted();
+        }
+        else if (History.Round.Any(call => call.IsOpen && !call.WaitsForClient))
+        {
+            await RunCalls(cancellationToken);                          // 6, 7
+        }
+        else if (History.Round.Count > 0)
+        {
+            var ids = History.Round.Where(call => call.IsOpen).Select(call => call.Id).ToList();
+            await Idle(StopReason.RequiresAction(ids));                 // 8: wait
+        }
+        else if (History.ToolRounds >= limits.ToolRoundsMax)
+        {
+            await Exhaust("tool_use_limit_reached_error",
+                $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
+        }
+        else if (History.NeedsAnswer)
+        {
+            await AskModel(cancellationToken);                          // 2, 3, 4, 5
+        }
+        else if (History.Waiting.Count > 0)
+        {
+            await log.Append(TakeWaiting());                            // 8: go on
+        }
+        else
+        {
+            await Idle(StopReason.EndTurn);                             // 8: stop
+        }
+    }
+
+    /// <summary>Takes over what an earlier owner left: its open request is over, its open calls may have run.</summary>
+    private async Task Resume()
+    {
+        _inherited = History.Round.Select(call => call.Id).ToHashSet();
+        var left = new List<object>();
+        if (History.OpenRequestId is { } open)
+        {
+            left.Add(RequestEnd(open, isError: true, new ModelUsage()));
+        }
+
+        if (History.Status == SessionStatus.Rescheduling)
+        {
+            left.AddRange(Running(agent, log));
+        }
+
+        if (left.Count > 0)
+        {
+            await log.Append(left);
+        }
+    }
+
+    private async Task AskModel(CancellationToken cancellationToken)
+    {
+        var request = Prompt.Build(agent, History);                     // 2
+        var startId = log.NextId();
+
+        // The request may leave before its start is on disk: repeating it after a crash is harmless.
+        var started = log.Append(new ModelRequestStart { Id = startId });
+        var preview = new MessagePreview(feed, log);
+        var response = await Stream(request, preview, cancellationToken);  // 3
+        await started;
+
+        if (response.Fault is { } fault)
+        {
+            await Retry(startId, fault, response.Usage, cancellationToken);
+            return;
+        }
+
+        await log.Append(Answer(startId, response, preview));           // 4, 5
+        if (response.Stop == ModelStop.Refusal)
+        {
+            await Idle(StopReason.Refusal, new StopDetails
+            {
+                Category = response.Refusal?.Category,
+                Explanation = response.Refusal?.Explanation,
+            });
+        }
+    }
+
+    private async Task<ModelResponse> Stream(
+        ModelRequest request, MessagePreview preview, CancellationToken cancellationToken)
+    {
+        await foreach (var chunk in model.Stream(request, cancellationToken))
+        {
+            switch (chunk)
+            {
+                case ModelChunk.Thinking:
+                    preview.Think();
+                    break;
+                case ModelChunk.Text text:
+                    preview.Say(text);
+                    break;
+                case ModelChunk.Finished finished:
+                    return finished.Response;
+            }
+        }
+
+        return ModelResponse.Failed(ModelFaultKind.Unavailable, "The model's answer ended without a stop reason.");
+    }
+
+    /// <summary>The answer as it is logged: what the model said first, then what clients see of it, all in one append.</summary>
+    private List<object> Answer(string startId, ModelResponse response, MessagePreview preview)
+    {
+        var refused = response.Stop == ModelStop.Refusal;
+        var content = refused ? [] : response.Content;
+        var uses = content.OfType<ModelToolUse>().ToList();
+        var callIds = uses.ConvertAll(_ => log.NextId());
+        var entries = new List<object>
+        {
+            new ModelAnswer
+            {
+                Model = agent.Model.Id,
+                Content = content,
+                CallIds = callIds,
+                Usage = response.Usage,
+                CostUsd = Prices.RequestUsd(agent.Model.Id, response.Usage),
+            },
+        };
+        if (response.Content.Any(block => block is ModelThinking or ModelRedactedThinking))
+        {
+            entries.Add(new AgentThinking { Id = preview.ThinkingId });
+        }
+
+        if (response.Content.OfType<ModelText>().Where(text => text.Text.Length > 0).ToList() is { Count: > 0 } said)
+        {
+            entries.Add(new AgentMessage
+            {
+                Id = preview.MessageId,
+                Content = said.ConvertAll(text => ContentBlock.Of(text.Text)),
+            });
+        }
+
+        entries.AddRange(uses.Zip(callIds, ToEvent));
+        entries.Add(RequestEnd(startId, isError: false, response.Usage));
+        return entries;
+    }
+
+    private SessionEvent ToEvent(ModelToolUse use, string id)
+    {
+        if (agent.Tools.OfType<Wire.Agents.CustomTool>().Any(tool => tool.Name == use.Name))
+        {
+            return new AgentCustomToolUse { Id = id, Name = use.Name, Input = use.Input };
+        }
+
+        var permission = Permission.Of(agent.Tools, use.Name);          // 5
+        return new AgentToolUse
+        {
+            Id = id,
+            Name = use.Name,
+            Input = use.Input,
+            EvaluatedPermission = permission.Verdict,
+            Evaluation = permission.Evaluation,
+        };
+    }
+
+    private async Task Retry(
+        string startId, ModelFault fault, ModelUsage usage, CancellationToken cancellationToken)
+    {
+        var (type, canRetry) = Faults.Describe(fault.Kind);
+        var attempt = History.FaultsInARow + 1;
+        var end = RequestEnd(startId, isError: true, usage);
+        if (!canRetry || attempt >= limits.ModelAttemptsMax)
+        {
+            await log.Append(end);
+            await Exhaust(type, fault.Message);
+            return;
+        }
+
+        await log.Append(
+            end,
+            Error(type, fault.Message, "retrying"),
+            new SessionStatusRescheduled(),
+            new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = agent.Name });
+        await Task.Delay(Faults.Delay(attempt, fault.RetryAfter, limits), clock, cancellationToken);
+        await log.Append(Running(agent, log));
+    }
+
+    /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>
+    private List<object> TakeWaiting() =>
+        [.. History.Waiting.Where(waiting => waiting is not UserInterrupt).Select(log.Stamp)];
+
+    private async Task Exhaust(string errorType, string message)
+    {
+        // The turn is dead: what waited behind it takes effect without an answer, and the next message starts anew.
+        await log.Append([Error(errorType, message, "exhausted"), .. TakeWaiting()]);
+        await Idle(StopReason.RetriesExhausted);
+    }
+
+    private Task Idle(StopReason reason, StopDetails? details = null) => log.Append(Idle(agent, log, reason, details));
+
+    private static SessionError Error(string type, string message, string retryStatus) => new()
+    {
+        Error = new EventError { Type = type, Message = message, RetryStatus = new TypeOnlyStatus(retryStatus) },
+    };
+
+    private ModelRequestEnd RequestEnd(string startId, bool isError, ModelUsage usage) => new()
+    {
+        ModelRequestStartId = startId,
+        IsError = isError,
+        ModelUsage = new RequestUsage
+        {
+            InputTokens = usage.InputTokens,
+            OutputTokens = usage.OutputTokens,
+            CacheReadInputTokens = usage.CacheReadTokens,
+            CacheCreationInputTokens = usage.CacheWrite5mTokens + usage.CacheWrite1hTokens,
+            Speed = agent.Model.Speed == "fast" ? agent.Model.Speed : null,
+        },
+    };
+}

@@ -1,0 +1,76 @@
+using System.Security.Cryptography;
+using System.Text;
+using Tenon.Wire.Http;
+
+namespace Tenon.Server.Http;
+
+/// <summary>
+/// The key that clients send, by <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. Only its hash is kept, and compared in
+/// constant time.
+/// </summary>
+public sealed class ApiKeys
+{
+    private const string FileName = "api-key.sha256";
+    private readonly byte[] _hash;
+
+    private ApiKeys(byte[] hash) => _hash = hash;
+
+    /// <summary>
+    /// The key of this installation: <paramref name="given"/>, or else the one made at the first start.
+    /// <paramref name="made"/> is that key when it was made just now; it cannot be read again later.
+    /// </summary>
+    public static ApiKeys Load(string? given, string dataDirectory, out string? made)
+    {
+        made = null;
+        if (!string.IsNullOrEmpty(given))
+        {
+            return new ApiKeys(Hash(given));
+        }
+
+        var path = Path.Combine(dataDirectory, FileName);
+        if (!File.Exists(path))
+        {
+            made = "tenon-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            };
+            using var writer = new StreamWriter(path, options);
+            writer.Write(Convert.ToHexStringLower(Hash(made)));
+            return new ApiKeys(Hash(made));
+        }
+
+        return new ApiKeys(Convert.FromHexString(File.ReadAllText(path).Trim()));
+    }
+
+    public bool Accepts(HttpRequest request)
+    {
+        var bearer = request.Headers.Authorization.ToString();
+        const string Scheme = "Bearer ";
+        return (bearer.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && Matches(bearer[Scheme.Length..]))
+            || (request.Headers.TryGetValue("X-Api-Key", out var key) && Matches(key.ToString()));
+    }
+
+    private bool Matches(string key) => CryptographicOperations.FixedTimeEquals(Hash(key.Trim()), _hash);
+
+    private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
+}
+
+/// <summary>Refuses every request to <c>/v1</c> without the key.</summary>
+public static class Authentication
+{
+    public static IApplicationBuilder UseApiKey(this IApplicationBuilder app) => app.Use(async (context, next) =>
+    {
+        if (context.Request.Path.StartsWithSegments("/v1", StringComparison.Ordinal)
+            && !context.RequestServices.GetRequiredService<ApiKeys>().Accepts(context.Request))
+        {
+            await Errors.Write(context, new Refusal(401, ErrorTypes.Authentication,
+                "The API key is missing or wrong: send it as 'Authorization: Bearer <key>' or 'X-Api-Key: <key>'.", null));
+            return;
+        }
+
+        await next(context);
+    });
+}

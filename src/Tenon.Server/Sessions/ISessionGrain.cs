@@ -1,0 +1,39 @@
+using Tenon.Server.Http;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>The one writer of a session, wherever in the cluster it lives. Its key is the session's id.</summary>
+/// <remarks>Bodies cross as wire JSON, which has its own contract; refusals cross as data.</remarks>
+[Alias("Tenon.ISessionGrain")]
+public interface ISessionGrain : IGrainWithStringKey
+{
+    /// <summary>Accepts client events, all or none, and starts a turn when they call for one. Answers the echoed events.</summary>
+    [Alias("Send")]
+    Task<Answer> Send(string body);
+
+    /// <summary>Changes title, metadata or tools. Answers the session.</summary>
+    [Alias("Update")]
+    Task<Answer> Update(string body);
+
+    /// <summary>Ends the session; its history stays readable. Answers the session.</summary>
+    [Alias("Archive")]
+    Task<Answer> Archive();
+
+    /// <summary>Ends the session and removes it with its sandbox.</summary>
+    [Alias("Delete")]
+    Task<Answer> Delete();
+
+    /// <summary>Goes on with whatever the log says is unfinished. Safe to call at any time.</summary>
+    [Alias("Wake")]
+    Task Wake();
+}
+
+/// <summary>What the owner answers: wire JSON, or why not.</summary>
+[GenerateSerializer]
+[Alias("Tenon.Answer")]
+public sealed record Answer(string Json, Refusal? Refused)
+{
+    /// <summary>The JSON.</summary>
+    /// <exception cref="ApiException">The owner refused.</exception>
+    public string OrThrow() => Refused is null ? Json : throw new ApiException(Refused);
+}

@@ -1,0 +1,253 @@
+using System.Text.Json;
+using Tenon.Server.Agents;
+using Tenon.Server.Events;
+using Tenon.Server.Harness;
+using Tenon.Server.Http;
+using Tenon.Server.Models;
+using Tenon.Server.Sandboxes;
+using Tenon.Server.Storage;
+using Tenon.Server.Tools;
+using Tenon.Wire;
+using Tenon.Wire.Events;
+using Tenon.Wire.Http;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>
+/// A session's owner: a thin shell around its log. It accepts input, runs the turn as a task beside its requests (on
+/// its own scheduler, so nothing here is touched by two threads), and forgets everything when it is idle for long.
+/// </summary>
+public sealed partial class SessionGrain(
+    SessionStore store, EventLog log, Feed feed, ModelRoutes models, ISandboxProvider sandboxes, Limits limits,
+    IdSource ids, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    : Grain, ISessionGrain
+{
+    private SessionRecord? _record;
+    private SessionLog _log = null!;
+    private Turn? _turn;
+    private Task _running = Task.CompletedTask;
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var id = this.GetPrimaryKeyString();
+        _record = await store.Find(id, cancellationToken);
+        if (_record is not null)
+        {
+            _log = new SessionLog(log, id, _record.ThreadId, ids, clock)
+            {
+                Row = (history, now) => (_record = _record.After(history, now)).ToRow(),
+            };
+            _log.Load();
+        }
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _running;
+
+    public Task Wake()
+    {
+        StartTurn();
+        return Task.CompletedTask;
+    }
+
+    public Task<Answer> Send(string body) => Try(async () =>
+    {
+        var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
+        RefuseArchived();
+        SessionInput.Check(events, _log.History);
+        var entries = Accept(events);
+        if (entries.Count > 0)
+        {
+            await _log.Append(entries);
+        }
+
+        if (events.Any(@event => @event is UserInterrupt))
+        {
+            _turn?.Interrupt();
+        }
+
+        StartTurn();
+        var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : (SessionEvent)entry)
+            .Where(@event => @event.Type.StartsWith("user.", StringComparison.Ordinal) || @event is SystemMessage)
+            .Select(@event => JsonSerializer.SerializeToElement(@event, WireJson.Default.SessionEvent));
+        return JsonSerializer.Serialize(new Page<JsonElement> { Data = [.. echoed] }, WireJson.Default.PageJsonElement);
+    });
+
+    public Task<Answer> Update(string body) => Try(async () =>
+    {
+        var update = JsonSerializer.Deserialize(body, WireJson.Default.SessionUpdate)!;
+        RefuseArchived();
+        var record = Record();
+        var next = SessionUpdates.Apply(record.Definition, update, isIdle: _log.History.Status == SessionStatus.Idle);
+        if (SessionUpdates.Changes(record.Definition, next) is { } changed)
+        {
+            _record = record with { Definition = next };
+            await _log.Append([changed], SaveKind.Definition);
+        }
+
+        return Wire();
+    });
+
+    public Task<Answer> Archive() => Try(async () =>
+    {
+        var record = Record();
+        RefuseRunning("archived");
+        if (record.ArchivedAt is null)
+        {
+            _record = record with { ArchivedAt = clock.GetUtcNow() };
+            await _log.Append(new SessionStatusTerminated());
+        }
+
+        return Wire();
+    });
+
+    public Task<Answer> Delete() => Try(async () =>
+    {
+        var record = Record();
+        RefuseRunning("deleted");
+
+        // The row outlives the session until streams have seen the last event; what it was told does not.
+        _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent with { System = null, Tools = [] } } };
+        await _log.Append([new SessionDeleted()], SaveKind.Definition, purge: true);
+        _record = null;
+        DeactivateOnIdle();
+        await sandboxes.Destroy(record.Id, CancellationToken.None);
+        return JsonSerializer.Serialize(
+            new Deleted { Id = record.Id, Type = "session_deleted" }, WireJson.Default.Deleted);
+    });
+
+    /// <summary>
+    /// The entries that accept a batch. What can take effect at once does; the rest waits in the log. The ids and the
+    /// times that clients get back are those that are stored.
+    /// </summary>
+    private List<object> Accept(IReadOnlyList<SessionEvent> events)
+    {
+        var history = _log.History;
+        var idle = history.Status == SessionStatus.Idle;
+        var blocked = history.Round.Count > 0;
+        var entries = new List<object>();
+        foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
+        {
+            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult || (idle && !blocked);
+            entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
+        }
+
+        if (!idle || !entries.Any(entry => entry is not (Waiting or UserInterrupt)))
+        {
+            return entries;
+        }
+
+        var answered = events.Select(Answered).ToHashSet();
+        var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
+        entries.AddRange(remaining.Count == 0
+            ? Turn.Running(Record().Definition.Agent, _log)
+            : Turn.Idle(Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
+        return entries;
+    }
+
+    private static string? Answered(SessionEvent @event) => @event switch
+    {
+        UserToolConfirmation confirmation => confirmation.ToolUseId,
+        UserCustomToolResult result => result.CustomToolUseId,
+        _ => null,
+    };
+
+    private void StartTurn()
+    {
+        if (_record is null || _turn is not null || !Turn.IsDue(_log.History))
+        {
+            return;
+        }
+
+        var agent = _record.Definition.Agent;
+        _turn = new Turn(
+            agent, _log, models.For(agent.Model.Id), new ToolRunner(sandboxes, _record.Id), feed, limits, clock);
+        _running = RunTurn(_turn);
+    }
+
+    private async Task RunTurn(Turn turn)
+    {
+        // A turn may outlast the time after which an owner without requests is let go.
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        try
+        {
+            await turn.Run(lifetime.ApplicationStopping);
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // The server stops. The log says where the next owner goes on.
+        }
+        catch (SequenceConflictException exception)
+        {
+            LogLost(this.GetPrimaryKeyString(), exception);
+            DeactivateOnIdle();
+        }
+        catch (Exception exception)
+        {
+            // A fault of ours, or a log that takes nothing. The next owner folds the log and goes on from there.
+            LogFailed(this.GetPrimaryKeyString(), exception);
+            DeactivateOnIdle();
+        }
+        finally
+        {
+            _turn = null;
+            turn.Dispose();
+            DelayDeactivation(TimeSpan.Zero);
+        }
+
+        // Input that came while the last entries were being flushed has found no turn to start.
+        StartTurn();
+    }
+
+    private async Task<Answer> Try(Func<Task<string>> act)
+    {
+        try
+        {
+            return new Answer(await act(), null);
+        }
+        catch (ApiException exception)
+        {
+            return new Answer("", exception.Refusal);
+        }
+        catch (JsonException exception)
+        {
+            return new Answer("", ApiException.Invalid(exception).Refusal);
+        }
+        catch (Exception exception) when (exception is SequenceConflictException or LogUnavailableException)
+        {
+            // What is in memory is ahead of the log: drop it and read the log again at the next request.
+            LogLost(this.GetPrimaryKeyString(), exception);
+            DeactivateOnIdle();
+            return new Answer("", new Refusal(
+                529, ErrorTypes.Overloaded, "The event log did not take this; nothing was changed. Try again.", null));
+        }
+    }
+
+    private SessionRecord Record() =>
+        _record ?? throw ApiException.NotFound("Session", this.GetPrimaryKeyString());
+
+    private string Wire() => JsonSerializer.Serialize(Record().ToWire(clock.GetUtcNow()), WireJson.Default.Session);
+
+    private void RefuseArchived()
+    {
+        if (Record().ArchivedAt is not null)
+        {
+            throw ApiException.Conflict($"Session '{Record().Id}' is archived and takes no more events or changes.");
+        }
+    }
+
+    private void RefuseRunning(string what)
+    {
+        if (_log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling)
+        {
+            throw ApiException.Invalid("",
+                $"Session '{Record().Id}' is {_log.History.Status} and cannot be {what}: interrupt it first.");
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{SessionId} was dropped and will be read again from its log")]
+    private partial void LogLost(string sessionId, Exception exception);
+
+    [LoggerMessage(LogLevel.Error, "The turn of {SessionId} failed")]
+    private partial void LogFailed(string sessionId, Exception exception);
+}

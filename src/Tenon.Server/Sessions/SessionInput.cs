@@ -1,0 +1,109 @@
+using Tenon.Server.Harness;
+using Tenon.Server.Http;
+using Tenon.Wire.Events;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>
+/// What a client may send to a session in a given state (api C.1). It decides for the whole batch before anything is
+/// written: a bad event changes nothing.
+/// </summary>
+public static class SessionInput
+{
+    private const int SystemBlocksMax = 1_000;
+
+    /// <summary>Refuses the batch, or returns.</summary>
+    /// <exception cref="ApiException">400 with the event's place.</exception>
+    public static void Check(IReadOnlyList<SessionEvent> events, History history)
+    {
+        if (events.Count == 0)
+        {
+            throw ApiException.Invalid("events", "must not be empty.");
+        }
+
+        var answered = new HashSet<string>();
+        for (var i = 0; i < events.Count; i++)
+        {
+            Check($"events.{i}", events[i], history, answered);
+            CheckSystem($"events.{i}", events, i, history);
+        }
+    }
+
+    private static void Check(string path, SessionEvent @event, History history, HashSet<string> answered)
+    {
+        switch (@event)
+        {
+            case UserMessage message:
+                SessionRules.CheckContent($"{path}.content", message.Content);
+                break;
+            case SystemMessage message:
+                CheckSystemContent($"{path}.content", message);
+                break;
+            case UserInterrupt:
+                break;
+            case UserToolConfirmation confirmation:
+                CheckConfirmation(path, confirmation);
+                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, history, answered, isCustom: false);
+                break;
+            case UserCustomToolResult result:
+                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, history, answered, isCustom: true);
+                break;
+            case UserToolResult:
+                throw ApiException.Invalid(path, "user.tool_result is only for sessions in self_hosted environments.");
+            case UserDefineOutcome:
+                throw ApiException.NotYet(path, "outcomes are");
+            default:
+                throw ApiException.Invalid($"{path}.type", $"'{@event.Type}' is not an event that clients send.");
+        }
+    }
+
+    private static void CheckConfirmation(string path, UserToolConfirmation confirmation)
+    {
+        if (confirmation.Result is not ("allow" or "deny"))
+        {
+            throw ApiException.Invalid($"{path}.result", $"'{confirmation.Result}' is neither allow nor deny.");
+        }
+
+        if (confirmation is { Result: "allow", DenyMessage: not null })
+        {
+            throw ApiException.Invalid($"{path}.deny_message", "goes only with deny.");
+        }
+    }
+
+    private static void CheckWaits(string path, string id, History history, HashSet<string> answered, bool isCustom)
+    {
+        var waits = history.Round.Any(call => call.Id == id && call.WaitsForClient && call.IsCustom == isCustom);
+        if (!waits || !answered.Add(id))
+        {
+            throw ApiException.Invalid(path, $"no call '{id}' waits for this answer: it is unknown, or already answered.");
+        }
+    }
+
+    private static void CheckSystemContent(string path, SystemMessage message)
+    {
+        if (message.Content.Count is 0 or > SystemBlocksMax || message.Content.Any(block => block.Type != "text"))
+        {
+            throw ApiException.Invalid(path, $"must be 1 to {SystemBlocksMax} text blocks.");
+        }
+    }
+
+    private static void CheckSystem(string path, IReadOnlyList<SessionEvent> events, int i, History history)
+    {
+        if (events[i] is not SystemMessage)
+        {
+            return;
+        }
+
+        var follows = i > 0 && events[i - 1] is UserMessage or UserCustomToolResult or UserToolResult;
+        if (!follows || i != events.Count - 1)
+        {
+            throw ApiException.Invalid(path,
+                "a system.message must be the last event and directly follow a user.message or a tool result.");
+        }
+
+        if (history.StopReason?.Type == "requires_action" && events[i - 1] is UserMessage)
+        {
+            throw ApiException.Invalid(path, "while calls wait, a system.message may only follow a tool result.");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Tenon.Server.Harness;
+using Tenon.Server.Storage;
+using Tenon.Wire;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>A session as stored: what it was made with, and the projection of its log as of the last append.</summary>
+public sealed record SessionRecord
+{
+    public required string Id { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>The primary thread.</summary>
+    public required string ThreadId { get; init; }
+
+    public required string EnvironmentId { get; init; }
+
+    public required string Status { get; init; }
+
+    public DateTimeOffset? ArchivedAt { get; init; }
+
+    public required SessionDefinition Definition { get; init; }
+
+    public required SessionState State { get; init; }
+
+    public SessionRow ToRow() => new()
+    {
+        Id = Id,
+        CreatedAt = CreatedAt.ToMicroseconds(),
+        ThreadId = ThreadId,
+        AgentId = Definition.Agent.Id,
+        AgentVersion = Definition.Agent.Version,
+        EnvironmentId = EnvironmentId,
+        Status = Status,
+        ArchivedAt = ArchivedAt?.ToMicroseconds(),
+        Definition = JsonSerializer.Serialize(Definition, SessionJson.Default.SessionDefinition),
+        State = JsonSerializer.Serialize(State, SessionJson.Default.SessionState),
+    };
+
+    public static SessionRecord From(SessionRow row) => new()
+    {
+        Id = row.Id,
+        CreatedAt = Microseconds.FromMicroseconds(row.CreatedAt),
+        ThreadId = row.ThreadId,
+        EnvironmentId = row.EnvironmentId,
+        Status = row.Status,
+        ArchivedAt = row.ArchivedAt is { } at ? Microseconds.FromMicroseconds(at) : null,
+        Definition = JsonSerializer.Deserialize(row.Definition, SessionJson.Default.SessionDefinition)!,
+        State = JsonSerializer.Deserialize(row.State, SessionJson.Default.SessionState)!,
+    };
+
+    /// <summary>The record as the history leaves it at <paramref name="now"/>.</summary>
+    public SessionRecord After(History history, DateTimeOffset now) => this with
+    {
+        Status = history.Status,
+        State = State with
+        {
+            Usage = history.Usage.At(now.ToMicroseconds()),
+            IsActive = history.Usage.RunningSince is not null,
+            HasRun = State.HasRun || history.Status != SessionStatus.Idle,
+            SavedAt = now,
+        },
+    };
+
+    /// <summary>The wire form. Of a running session the active time goes on since the last append.</summary>
+    public Session ToWire(DateTimeOffset now)
+    {
+        var usage = State.Usage with { ActiveSeconds = ActiveSeconds(now) };
+        return new Session
+        {
+            Id = Id,
+            Status = Status,
+            Title = Definition.Title,
+            Agent = Definition.Agent,
+            EnvironmentId = EnvironmentId,
+            Stats = new SessionStats { ActiveSeconds = usage.ActiveSeconds, DurationSeconds = DurationSeconds(now) },
+            Usage = usage,
+            Metadata = Definition.Metadata,
+            CreatedAt = CreatedAt,
+            UpdatedAt = State.SavedAt,
+            ArchivedAt = ArchivedAt,
+        };
+    }
+
+    /// <summary>The primary thread's wire form.</summary>
+    public SessionThread ToThread(DateTimeOffset now) => new()
+    {
+        Id = ThreadId,
+        SessionId = Id,
+        Agent = Definition.Agent,
+        Status = Status,
+        Stats = State.HasRun
+            ? new ThreadStats { ActiveSeconds = ActiveSeconds(now), DurationSeconds = DurationSeconds(now) }
+            : null,
+        Usage = State.HasRun && Status != SessionStatus.Running ? State.Usage : null,
+        CreatedAt = CreatedAt,
+        UpdatedAt = State.SavedAt,
+        ArchivedAt = ArchivedAt,
+    };
+
+    private decimal ActiveSeconds(DateTimeOffset now) =>
+        State.Usage.ActiveSeconds + (State.IsActive ? Seconds(now - State.SavedAt) : 0);
+
+    private decimal DurationSeconds(DateTimeOffset now) => Seconds((ArchivedAt ?? now) - CreatedAt);
+
+    private static decimal Seconds(TimeSpan time) => (long)Math.Max(0, time.TotalMilliseconds) / 1_000m;
+}
+
+/// <summary>What changes rarely.</summary>
+public sealed record SessionDefinition
+{
+    public required SessionAgent Agent { get; init; }
+
+    public string? Title { get; init; }
+
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>What every append changes.</summary>
+public sealed record SessionState
+{
+    public required DateTimeOffset SavedAt { get; init; }
+
+    public SessionUsage Usage { get; init; } = new();
+
+    /// <summary>Whether active time was running when this was saved.</summary>
+    public bool IsActive { get; init; }
+
+    public bool HasRun { get; init; }
+}
+
+/// <summary>The JSON of a session's row. It is read for ever: members are added, never changed.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    Converters = [typeof(TimestampConverter)])]
+[JsonSerializable(typeof(SessionDefinition))]
+[JsonSerializable(typeof(SessionState))]
+internal sealed partial class SessionJson : JsonSerializerContext;

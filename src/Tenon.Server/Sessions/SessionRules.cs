@@ -1,0 +1,190 @@
+using System.Text.Json;
+using Tenon.Server.Agents;
+using Tenon.Server.Environments;
+using Tenon.Server.Http;
+using Tenon.Wire.Agents;
+using Tenon.Wire.Content;
+using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
+public sealed class SessionRules(AgentStore agents, EnvironmentStore environments)
+{
+    private const int InitialEventsMax = 50;
+
+    /// <summary>The definition that the request asks for, with nothing written yet.</summary>
+    /// <exception cref="ApiException">400 or 404, with the field.</exception>
+    public async Task<SessionDefinition> Check(SessionCreate create, CancellationToken cancellationToken)
+    {
+        RefuseWhatIsNotThere(create);
+        await CheckEnvironment(create.EnvironmentId, cancellationToken);
+        var agent = await Resolve(create.Agent.Body, cancellationToken);
+        if (create.InitialEvents is { Count: > InitialEventsMax })
+        {
+            throw ApiException.Invalid("initial_events", $"at most {InitialEventsMax} are allowed.");
+        }
+
+        for (var i = 0; i < (create.InitialEvents?.Count ?? 0); i++)
+        {
+            CheckInitial($"initial_events.{i}", create.InitialEvents![i]);
+        }
+
+        return new SessionDefinition
+        {
+            Agent = agent,
+            Title = create.Title,
+            Metadata = Metadata.Check(create.Metadata),
+        };
+    }
+
+    /// <summary>Refuses tools that this version cannot run. Agents may have them; sessions may not yet.</summary>
+    public static SessionAgent CheckRunnable(SessionAgent agent)
+    {
+        if (agent.McpServers.Count > 0)
+        {
+            throw ApiException.NotYet("agent.mcp_servers", "MCP servers are");
+        }
+
+        if (agent.Skills.Count > 0)
+        {
+            throw ApiException.NotYet("agent.skills", "skills are");
+        }
+
+        return agent.Multiagent is null ? agent : throw ApiException.NotYet("agent.multiagent", "agents with a roster are");
+    }
+
+    /// <summary>The content of a message: text, images and documents that say where they come from.</summary>
+    public static void CheckContent(string path, IReadOnlyList<ContentBlock> content)
+    {
+        if (content.Count == 0)
+        {
+            throw ApiException.Invalid(path, "must not be empty.");
+        }
+
+        for (var i = 0; i < content.Count; i++)
+        {
+            var source = content[i] switch
+            {
+                TextBlock => null,
+                ImageBlock image => image.Source,
+                DocumentBlock document => document.Source,
+                var other => throw ApiException.Invalid($"{path}.{i}.type",
+                    $"'{other.Type}' is not one of text, image, document."),
+            };
+            if (source is not null)
+            {
+                CheckSource($"{path}.{i}.source", source, allowText: content[i] is DocumentBlock);
+            }
+        }
+    }
+
+    private static void CheckSource(string path, MediaSource source, bool allowText)
+    {
+        var missing = source.Type switch
+        {
+            "base64" => source.MediaType is null ? "media_type" : source.Data is null ? "data" : null,
+            "text" when allowText => source.Data is null ? "data" : null,
+            "url" => source.Url is null ? "url" : null,
+            "file" => throw ApiException.NotYet(path, "files are"),
+            _ => throw ApiException.Invalid($"{path}.type", $"'{source.Type}' is not a kind of source."),
+        };
+        if (missing is not null)
+        {
+            throw ApiException.Invalid($"{path}.{missing}", "field required");
+        }
+    }
+
+    private static void RefuseWhatIsNotThere(SessionCreate create)
+    {
+        if (create.Budget is { ValueKind: not JsonValueKind.Null })
+        {
+            throw ApiException.NotYet("budget", "budgets are");
+        }
+
+        if (create.VaultIds is { Count: > 0 })
+        {
+            throw ApiException.NotYet("vault_ids", "vaults are");
+        }
+
+        if (create.Resources is { Count: > 0 })
+        {
+            throw ApiException.NotYet("resources", "resources are");
+        }
+    }
+
+    private static void CheckInitial(string path, SessionEvent @event)
+    {
+        switch (@event)
+        {
+            case UserMessage message:
+                CheckContent($"{path}.content", message.Content);
+                break;
+            case UserDefineOutcome:
+                throw ApiException.NotYet(path, "outcomes are");
+            default:
+                throw ApiException.Invalid($"{path}.type",
+                    $"'{@event.Type}' cannot start a session; user.message and user.define_outcome can.");
+        }
+    }
+
+    private async Task CheckEnvironment(string id, CancellationToken cancellationToken)
+    {
+        var environment = await environments.Find(id, cancellationToken)
+            ?? throw new ApiException(new Refusal(
+                404, Wire.Http.ErrorTypes.NotFound, $"Environment '{id}' was not found.", "environment_not_found"));
+        if (environment.ArchivedAt is not null)
+        {
+            throw ApiException.Invalid("environment_id", $"environment '{id}' is archived.", "environment_archived");
+        }
+
+        if (environment.Config.Type == "self_hosted")
+        {
+            throw ApiException.NotYet("environment_id", "self_hosted environments are");
+        }
+    }
+
+    private async Task<SessionAgent> Resolve(AgentSelectionBody selection, CancellationToken cancellationToken)
+    {
+        if (selection.Type is not ("agent" or "agent_with_overrides"))
+        {
+            throw ApiException.Invalid("agent.type", $"'{selection.Type}' is neither agent nor agent_with_overrides.");
+        }
+
+        var agent = await agents.Find(selection.Id, selection.Version, cancellationToken)
+            ?? throw ApiException.NotFound(
+                selection.Version is { } version ? $"Version {version} of agent" : "Agent", selection.Id);
+        if (agent.ArchivedAt is not null)
+        {
+            throw ApiException.Invalid("agent", $"agent '{agent.Id}' is archived.");
+        }
+
+        return CheckRunnable(SessionAgent.From(selection.Type == "agent" ? agent : Override(agent, selection)));
+    }
+
+    private static Agent Override(Agent agent, AgentSelectionBody selection)
+    {
+        if (selection.Model is { IsGiven: true, Value: null })
+        {
+            throw ApiException.Invalid("agent.model", "agent_model_required: a model cannot be cleared.");
+        }
+
+        // An effort in an override is not applied, and the agent's own was chosen for another model (api B.3).
+        var model = selection.Model.IsGiven ? selection.Model.Value! with { Effort = null } : agent.Model;
+        var overridden = agent with
+        {
+            Model = model,
+            System = selection.System.Or(agent.System),
+            Tools = selection.Tools.Or(agent.Tools) ?? [],
+            McpServers = selection.McpServers.Or(agent.McpServers) ?? [],
+            Skills = selection.Skills.Or(agent.Skills) ?? [],
+        };
+        if (overridden is { Tools.Count: 0, Skills.Count: > 0 })
+        {
+            throw ApiException.Invalid("agent.tools", "skills need the read tool, so the tools cannot be cleared alone.");
+        }
+
+        return AgentRules.Check(overridden);
+    }
+}

@@ -1,0 +1,138 @@
+using System.Text.Json;
+using Tenon.Server.Events;
+using Tenon.Server.Harness;
+using Tenon.Server.Http;
+using Tenon.Server.Storage;
+using Tenon.Wire;
+using Tenon.Wire.Http;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>Sessions (api A.4). Reads come from the store; every change goes through the session's owner.</summary>
+public static class SessionsApi
+{
+    private const int PageDefault = 20;
+    private const int PageMax = 100;
+    private const string List = "sessions";
+
+    public static void MapSessions(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/sessions", Create);
+        routes.MapGet("/v1/sessions", ListSessions);
+        routes.MapGet("/v1/sessions/{id}", Get);
+        routes.MapPost("/v1/sessions/{id}", Update);
+        routes.MapDelete("/v1/sessions/{id}", Delete);
+        routes.MapPost("/v1/sessions/{id}/archive", Archive);
+        routes.MapSessionEvents();
+        routes.MapSessionThreads();
+    }
+
+    private static async Task<IResult> Create(
+        HttpRequest request, SessionRules rules, SessionStarter starter, TimeProvider clock,
+        CancellationToken cancellationToken)
+    {
+        var body = await request.Read(WireJson.Default.SessionCreate);
+        var definition = await rules.Check(body, cancellationToken);
+        var record = await starter.Start(body.EnvironmentId, definition, body.InitialEvents ?? []);
+        return Body.Json(record.ToWire(clock.GetUtcNow()), WireJson.Default.Session);
+    }
+
+    private static async Task<IResult> Get(
+        string id, SessionStore store, TimeProvider clock, CancellationToken cancellationToken) =>
+        Body.Json((await Find(store, id, cancellationToken)).ToWire(clock.GetUtcNow()), WireJson.Default.Session);
+
+    private static async Task<IResult> Update(string id, HttpRequest request, IGrainFactory grains) =>
+        Owner(await grains.GetGrain<ISessionGrain>(id).Update(await request.ReadJson(WireJson.Default.SessionUpdate)));
+
+    private static async Task<IResult> Archive(string id, IGrainFactory grains) =>
+        Owner(await grains.GetGrain<ISessionGrain>(id).Archive());
+
+    private static async Task<IResult> Delete(string id, IGrainFactory grains) =>
+        Owner(await grains.GetGrain<ISessionGrain>(id).Delete());
+
+    private static async Task<IResult> ListSessions(
+        HttpRequest request, SessionStore store, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var descending = request.IsDescending("desc");
+        var limit = request.Number("limit", 1, PageMax) ?? PageDefault;
+        var cursor = Cursor.Of(request, List, descending);
+        var (from, to) = request.CreatedAt();
+        var backwards = cursor?.Backwards == true;
+        var agentId = request.Text("agent_id");
+        var agentVersion = request.Number("agent_version", 1, int.MaxValue);
+        if (agentVersion is not null && agentId is null)
+        {
+            throw ApiException.Invalid("agent_version", "needs agent_id.");
+        }
+
+        var found = await store.List(new SessionQuery
+        {
+            // A page backwards is a page in the other order, turned round.
+            Descending = descending != backwards,
+            After = cursor?.Position,
+            Limit = limit,
+            IncludeArchived = request.Flag("include_archived"),
+            AgentId = agentId,
+            AgentVersion = agentVersion,
+            From = from,
+            To = to,
+            Statuses = request.Words("statuses", SessionStatus.Idle, SessionStatus.Running,
+                SessionStatus.Rescheduling, SessionStatus.Terminated),
+        }, cancellationToken);
+        var page = found.Take(limit).ToList();
+        if (backwards)
+        {
+            page.Reverse();
+        }
+
+        var more = found.Count > limit;
+        return Body.Json(new TwoWayPage<Session>
+        {
+            Data = page.ConvertAll(record => record.ToWire(clock.GetUtcNow())),
+            NextPage = page.Count > 0 && (more || backwards) ? At(page[^1], false) : null,
+            PrevPage = page.Count > 0 && (backwards ? more : cursor is not null) ? At(page[0], true) : null,
+        }, WireJson.Default.TwoWayPageSession);
+
+        string At(SessionRecord record, bool back) => new Cursor(List, descending, back, record.Id).ToString();
+    }
+
+    internal static async Task<SessionRecord> Find(SessionStore store, string id, CancellationToken cancellationToken) =>
+        await store.Find(id, cancellationToken) ?? throw ApiException.NotFound("Session", id);
+
+    internal static IResult Owner(Answer answer) => TypedResults.Text(answer.OrThrow(), "application/json");
+}
+
+/// <summary>Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.</summary>
+public sealed class SessionStarter(EventLog log, IGrainFactory grains, IdSource ids, TimeProvider clock)
+{
+    public async Task<SessionRecord> Start(
+        string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents)
+    {
+        var now = clock.GetUtcNow();
+        var record = new SessionRecord
+        {
+            Id = ids.Next(IdPrefix.Session),
+            ThreadId = ids.Next(IdPrefix.Thread),
+            CreatedAt = now,
+            EnvironmentId = environmentId,
+            Status = SessionStatus.Idle,
+            Definition = definition,
+            State = new SessionState { SavedAt = now },
+        };
+        var session = new SessionLog(log, record.Id, record.ThreadId, ids, clock)
+        {
+            Row = (history, at) => (record = record.After(history, at)).ToRow(),
+        };
+        IReadOnlyList<object> entries = initialEvents.Count == 0
+            ? []
+            : [.. initialEvents.Select(session.Stamp), .. Turn.Running(definition.Agent, session)];
+        await session.Append(entries, SaveKind.Insert);
+        if (entries.Count > 0)
+        {
+            await grains.GetGrain<ISessionGrain>(record.Id).Wake();
+        }
+
+        return record;
+    }
+}

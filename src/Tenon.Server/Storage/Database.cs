@@ -1,0 +1,80 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using System.Data.Common;
+
+namespace Tenon.Server.Storage;
+
+/// <summary>The SQLite database of one installation: where it is, how it is opened, how it is brought up to date.</summary>
+public sealed class Database : IDbContextFactory<TenonContext>
+{
+    // NOTE: SQLite waits here itself. The driver's own retry sleeps 150 ms between tries, far above a flush.
+    private const int BusyTimeoutMs = 10_000;
+
+    private readonly DbContextOptions<TenonContext> _options;
+    private readonly string _connectionString;
+
+    public Database(string path)
+    {
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true }.ToString();
+        _options = new DbContextOptionsBuilder<TenonContext>()
+            .UseSqlite(_connectionString)
+            .AddInterceptors(new PragmaInterceptor())
+            .Options;
+    }
+
+    public TenonContext CreateDbContext() => new(_options);
+
+    /// <summary>An open connection with the pragmas set. The caller disposes it, which returns it to the pool.</summary>
+    public SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(_connectionString);
+        connection.Open();
+        SetPragmas(connection);
+        return connection;
+    }
+
+    /// <summary>Creates or upgrades the tables. Safe to call at every start.</summary>
+    public void Migrate()
+    {
+        using var context = CreateDbContext();
+        context.Database.Migrate();
+        context.Database.ExecuteSqlRaw("PRAGMA journal_mode=WAL");
+    }
+
+    /// <summary>Closes the pooled connections, so that the file can be moved or deleted.</summary>
+    public void Close()
+    {
+        using var connection = new SqliteConnection(_connectionString);
+        SqliteConnection.ClearPool(connection);
+    }
+
+    private static void SetPragmas(DbConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = $"PRAGMA busy_timeout={BusyTimeoutMs}; PRAGMA synchronous=FULL;";
+        command.ExecuteNonQuery();
+    }
+
+    private sealed class PragmaInterceptor : DbConnectionInterceptor
+    {
+        public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) =>
+            SetPragmas(connection);
+
+        public override Task ConnectionOpenedAsync(
+            DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        {
+            SetPragmas(connection);
+            return Task.CompletedTask;
+        }
+    }
+}
+
+/// <summary>Unix microseconds, the unit of every time in the database and in the log.</summary>
+public static class Microseconds
+{
+    public static long ToMicroseconds(this DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / 10;
+
+    public static DateTimeOffset FromMicroseconds(long microseconds) =>
+        DateTimeOffset.UnixEpoch.AddTicks(microseconds * 10);
+}

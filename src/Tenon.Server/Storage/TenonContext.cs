@@ -1,0 +1,48 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Design;
+
+namespace Tenon.Server.Storage;
+
+/// <summary>The tables. Resources are JSON documents with the few columns they are found by.</summary>
+/// <remarks>
+/// Times are Unix microseconds, so that they compare the same in every database. The <c>log</c> table is mapped only
+/// for its migration; <see cref="LogTable"/> reads and writes it with plain SQL.
+/// </remarks>
+public sealed class TenonContext(DbContextOptions<TenonContext> options) : DbContext(options)
+{
+    public DbSet<AgentRow> Agents => Set<AgentRow>();
+
+    public DbSet<AgentVersionRow> AgentVersions => Set<AgentVersionRow>();
+
+    public DbSet<EnvironmentRow> Environments => Set<EnvironmentRow>();
+
+    public DbSet<SessionRow> Sessions => Set<SessionRow>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<AgentRow>().ToTable("agent").HasKey(row => row.Id);
+        modelBuilder.Entity<AgentVersionRow>().ToTable("agent_version").HasKey(row => new { row.AgentId, row.Version });
+        modelBuilder.Entity<EnvironmentRow>().ToTable("environment").HasKey(row => row.Id);
+
+        var session = modelBuilder.Entity<SessionRow>().ToTable("session");
+        session.HasKey(row => row.Id);
+        session.HasIndex(row => row.Status);
+        session.HasIndex(row => row.AgentId);
+
+        var log = modelBuilder.Entity<LogRow>().ToTable("log");
+        log.HasKey(row => new { row.Session, row.Seq });
+        log.HasIndex(row => new { row.Session, row.Id });
+
+        foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(type => type.GetProperties()))
+        {
+            property.SetColumnName(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+        }
+    }
+}
+
+/// <summary>Lets the migration tool build the model without starting a server.</summary>
+internal sealed class TenonContextFactory : IDesignTimeDbContextFactory<TenonContext>
+{
+    public TenonContext CreateDbContext(string[] args) =>
+        new(new DbContextOptionsBuilder<TenonContext>().UseSqlite("Data Source=:memory:").Options);
+}

@@ -1,0 +1,51 @@
+using Tenon.Wire.Agents;
+using Tenon.Wire.Events;
+
+namespace Tenon.Server.Tools;
+
+/// <summary>Whether a call runs at once, waits for the client, or is refused (api B.1 policies, C.2 evaluation).</summary>
+/// <param name="Verdict"><c>allow ask deny</c>.</param>
+/// <param name="Evaluation">Null when the call is refused before any policy.</param>
+public sealed record Permission(string Verdict, Evaluation? Evaluation)
+{
+    /// <summary>Judges a call of a built-in tool by the agent's toolsets.</summary>
+    public static Permission Of(IReadOnlyList<AgentTool> tools, string name)
+    {
+        if (Policy(tools, name) is not { } policy)
+        {
+            return new Permission("deny", null);
+        }
+
+        return policy switch
+        {
+            PermissionPolicy.AlwaysAllow => new Permission("allow", new Evaluation { Type = policy }),
+            PermissionPolicy.AlwaysAsk => new Permission("ask", new Evaluation { Type = policy }),
+
+            // NOTE: no judge yet. The documented answer of an undecided judge is to ask, which is also the safe one.
+            _ => new Permission("ask", new Evaluation
+            {
+                Type = PermissionPolicy.Auto,
+                EvaluatedPermission = new AutoPermission { Type = "ask", ReasonCode = "indeterminate" },
+            }),
+        };
+    }
+
+    /// <summary>Whether the agent may use the built-in tool at all.</summary>
+    public static bool IsEnabled(IReadOnlyList<AgentTool> tools, string name) => Policy(tools, name) is not null;
+
+    private static string? Policy(IReadOnlyList<AgentTool> tools, string name)
+    {
+        foreach (var toolset in tools.OfType<AgentToolset>())
+        {
+            var config = toolset.Configs?.FirstOrDefault(entry => entry.Name == name);
+            var enabled = config?.Enabled ?? toolset.DefaultConfig?.Enabled ?? true;
+            if (enabled && BuiltinTools.Names.Contains(name))
+            {
+                return (config?.PermissionPolicy ?? toolset.DefaultConfig?.PermissionPolicy)?.Type
+                    ?? PermissionPolicy.AlwaysAllow;
+            }
+        }
+
+        return null;
+    }
+}

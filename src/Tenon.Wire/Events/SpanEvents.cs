@@ -1,0 +1,146 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Tenon.Wire.Events;
+
+/// <summary>A request to the model begins.</summary>
+public sealed record ModelRequestStart : SessionEvent
+{
+    public override string Type => "span.model_request_start";
+}
+
+/// <summary>A request to the model ended; always sent, also after an interrupt or an error.</summary>
+public sealed record ModelRequestEnd : SessionEvent
+{
+    public override string Type => "span.model_request_end";
+
+    public required string ModelRequestStartId { get; init; }
+
+    public bool? IsError { get; init; }
+
+    public required RequestUsage ModelUsage { get; init; }
+}
+
+/// <summary>Tokens of one request.</summary>
+public sealed record RequestUsage
+{
+    public long InputTokens { get; init; }
+
+    public long OutputTokens { get; init; }
+
+    public long CacheCreationInputTokens { get; init; }
+
+    public long CacheReadInputTokens { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Speed { get; init; }
+}
+
+public sealed record OutcomeEvaluationStart : SessionEvent
+{
+    public override string Type => "span.outcome_evaluation_start";
+
+    public required string OutcomeId { get; init; }
+
+    public required int Iteration { get; init; }
+}
+
+public sealed record OutcomeEvaluationOngoing : SessionEvent
+{
+    public override string Type => "span.outcome_evaluation_ongoing";
+
+    public required string OutcomeId { get; init; }
+
+    public required int Iteration { get; init; }
+}
+
+public sealed record OutcomeEvaluationEnd : SessionEvent
+{
+    public override string Type => "span.outcome_evaluation_end";
+
+    public required string OutcomeEvaluationStartId { get; init; }
+
+    public required string OutcomeId { get; init; }
+
+    public required int Iteration { get; init; }
+
+    public required string Result { get; init; }
+
+    public string? Explanation { get; init; }
+
+    public JsonElement? Usage { get; init; }
+}
+
+public sealed record WorkflowRunCreated : SessionEvent
+{
+    public override string Type => "workflow_run.created";
+
+    public required string WorkflowRunId { get; init; }
+
+    public required string Name { get; init; }
+
+    public string? Description { get; init; }
+
+    public required IReadOnlyList<WorkflowRunPhase> Phases { get; init; }
+}
+
+public sealed record WorkflowRunPhase
+{
+    public required string Id { get; init; }
+
+    public required string Name { get; init; }
+
+    public string? Description { get; init; }
+}
+
+public sealed record WorkflowRunStatusRunning : SessionEvent
+{
+    public override string Type => "workflow_run.status_running";
+
+    public required string WorkflowRunId { get; init; }
+}
+
+public sealed record WorkflowRunStatusIdle : SessionEvent
+{
+    public override string Type => "workflow_run.status_idle";
+
+    public required string WorkflowRunId { get; init; }
+}
+
+public sealed record WorkflowRunPhaseStarted : SessionEvent
+{
+    public override string Type => "workflow_run.phase_started";
+
+    public required string WorkflowRunId { get; init; }
+
+    public required string WorkflowRunPhaseId { get; init; }
+}
+
+public sealed record WorkflowRunPhaseEnded : SessionEvent
+{
+    public override string Type => "workflow_run.phase_ended";
+
+    public required string WorkflowRunId { get; init; }
+
+    public required string WorkflowRunPhaseId { get; init; }
+
+    public required string PhaseStartedId { get; init; }
+}
+
+public sealed record WorkflowRunError : SessionEvent
+{
+    public override string Type => "workflow_run.error";
+
+    public string? WorkflowRunId { get; init; }
+
+    public required JsonElement Error { get; init; }
+}
+
+public sealed record WorkflowRunStatusEnded : SessionEvent
+{
+    public override string Type => "workflow_run.status_ended";
+
+    public required string WorkflowRunId { get; init; }
+
+    public required JsonElement Result { get; init; }
+}
