@@ -62,9 +62,18 @@ public sealed class AnthropicModel : IModel
             HttpClient = call.Http,
             MaxRetries = 0, // the harness retries, and tells the client that it does
             Timeout = Timeout.InfiniteTimeSpan, // silence is the limit, not length
-            ApiKey = access.ApiKey, // both are set, so that the SDK looks for neither in the environment
-            AuthToken = access.ApiKey is null ? access.AuthToken : null,
         };
+
+        // The SDK takes one credential, sends either as a bearer token, and then looks for none in the environment.
+        if (access.ApiKey is not null)
+        {
+            options.ApiKey = access.ApiKey;
+        }
+        else
+        {
+            options.AuthToken = access.AuthToken;
+        }
+
         if (access.BaseUrl is { } url)
         {
             options.BaseUrl = url;

@@ -31,9 +31,6 @@ internal sealed class ChatAnswer
             case FunctionCallContent call:
                 calls.Add(call);
                 return null;
-            case ErrorContent error:
-                refusal.Append(error.Message); // the only error that comes as content is a refusal, in fragments
-                return null;
             case UsageContent used:
                 usage = Read(used.Details);
                 return null;
@@ -43,6 +40,9 @@ internal sealed class ChatAnswer
     }
 
     public void Take(ChatFinishReason? reason) => finish = reason ?? finish;
+
+    /// <summary>More of the model's refusal, or null.</summary>
+    public void Refuse(string? fragment) => refusal.Append(fragment);
 
     /// <exception cref="JsonException">The input of a tool is not JSON.</exception>
     public ModelResponse Finish()

@@ -46,6 +46,8 @@ public sealed class ChatModel : IModel
             }
 
             answer.Take(update.FinishReason);
+            // The abstraction has no place for a refusal that streams, so it is read from the SDK's own update.
+            answer.Refuse((update.RawRepresentation as StreamingChatCompletionUpdate)?.RefusalUpdate);
         }
 
         // Without a finish reason the stream was cut, however politely.

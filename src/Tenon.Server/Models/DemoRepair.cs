@@ -11,7 +11,12 @@ internal sealed partial class DemoRepair(HashSet<string> tools, IReadOnlyList<Mo
     /// <summary>Finds a test script here or one folder down, and shows it with its README. Bash and coreutils only.</summary>
     private const string LookAround =
         """
-        pwd; ls; for script in test.sh */test.sh; do if [ -f "$script" ]; then echo "test script: $script"; cat "$(dirname "$script")/README.md" "$script"; break; fi; done
+        pwd; ls
+        for script in test.sh */test.sh; do
+          if [ -f "$script" ]; then
+            echo "test script: $script"; cat "$(dirname "$script")/README.md" "$script"; break
+          fi
+        done
         """;
 
     private const string Stopped = "I am a script, and this is not what I was written for, so I stop here. ";
