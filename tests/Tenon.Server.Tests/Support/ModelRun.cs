@@ -6,7 +6,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Support;
 
 /// <summary>One answer of a model, collected, with the promises of the seam checked on the way.</summary>
-public sealed record ModelRun(IReadOnlyList<ModelChunk> Chunks, ModelResponse Response)
+public sealed record ModelRun(List<ModelChunk> Chunks, ModelResponse Response)
 {
     /// <summary>The final text, all text blocks in one.</summary>
     public string Text => string.Concat(Response.Content.OfType<ModelText>().Select(text => text.Text));
