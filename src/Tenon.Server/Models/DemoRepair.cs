@@ -14,7 +14,10 @@ internal sealed partial class DemoRepair(HashSet<string> tools, IReadOnlyList<Mo
         pwd; ls
         for script in test.sh */test.sh; do
           if [ -f "$script" ]; then
-            echo "test script: $script"; cat "$(dirname "$script")/README.md" "$script"; break
+            echo "test script: $script"
+            cat "$(dirname "$script")/README.md" 2> /dev/null
+            cat "$script"
+            break
           fi
         done
         """;

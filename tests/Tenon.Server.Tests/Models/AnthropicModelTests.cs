@@ -113,6 +113,7 @@ public sealed class AnthropicModelTests : ModelConformance, IAsyncDisposable
         AssertJson(ModelRun.Tool("bash").InputSchema.GetRawText(), body.GetProperty("tools")[0].GetProperty("input_schema"));
         Assert.Equal(
             ($"Bearer {Key}", "fast-mode-2026-02-01"), (headers["authorization"].TrimEnd(), headers["anthropic-beta"]));
+        Assert.False(headers.ContainsKey("accept-encoding"), "an answer that is compressed does not stream");
     }
 
     [Theory]

@@ -213,6 +213,31 @@ public abstract class ModelConformance
     }
 
     [Fact]
+    public async Task A_slow_stream_lives_as_long_as_something_comes_within_the_minute()
+    {
+        TaskCompletionSource second = new(), third = new();
+        Script.Enqueue(Reply.Text("first", "second", "third") with
+        {
+            Gate = frame => frame.Contains("second", StringComparison.Ordinal) ? second.Task
+                : frame.Contains("third", StringComparison.Ordinal) ? third.Task
+                : Task.CompletedTask,
+        });
+        await using var chunks = Model.Stream(ModelRun.Ask("hi"), Patience).GetAsyncEnumerator(Patience);
+
+        await chunks.MoveNextAsync();
+        Time.Advance(ServiceCall.SilenceMax - TimeSpan.FromSeconds(1));
+        second.SetResult();
+        await chunks.MoveNextAsync();
+        Time.Advance(ServiceCall.SilenceMax - TimeSpan.FromSeconds(1));
+        third.SetResult();
+        await chunks.MoveNextAsync();
+
+        Assert.Equal(new ModelChunk.Text(0, "third"), chunks.Current);
+        await chunks.MoveNextAsync();
+        Assert.Equal(ModelStop.EndTurn, Assert.IsType<ModelChunk.Finished>(chunks.Current).Response.Stop);
+    }
+
+    [Fact]
     public async Task A_service_that_never_begins_to_answer_is_cut_after_a_minute()
     {
         Script.Enqueue(Reply.Hang());

@@ -19,6 +19,9 @@ public sealed record Reply
     /// <summary>A failure in place of an answer; with blocks, a failure in the middle of the stream.</summary>
     public ReplyError? Failure { get; init; }
 
+    /// <summary>Waited for before each event is sent, given the event; null sends all events in one write.</summary>
+    public Func<string, Task>? Gate { get; init; }
+
     /// <summary>Text that streams in the given fragments.</summary>
     public static Reply Text(params string[] fragments) => new() { Blocks = [new ReplyText(fragments)] };
 

@@ -65,7 +65,8 @@ public sealed class ScriptedService : IAsyncDisposable
 
     private async Task Answer(HttpContext http)
     {
-        var body = await JsonSerializer.DeserializeAsync<JsonElement>(http.Request.Body, cancellationToken: http.RequestAborted);
+        var body = await JsonSerializer.DeserializeAsync<JsonElement>(
+            http.Request.Body, cancellationToken: http.RequestAborted);
         var request = new ServiceRequest(body, http.Request.Headers.ToDictionary(
             header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase));
         requests.Enqueue(request);
@@ -100,10 +101,14 @@ public sealed class ScriptedService : IAsyncDisposable
         var frames = format.Frames(reply, body);
         if (reply is not { Ending: ReplyEnding.Hang, Blocks: [ReplyText { Fragments: [] }] })
         {
-            // One write, so that a reader who has seen the last event has had every byte.
             http.Response.ContentType = "text/event-stream";
-            await http.Response.WriteAsync(string.Concat(frames), http.RequestAborted);
-            await http.Response.Body.FlushAsync(http.RequestAborted);
+            // One write, so that a reader who has seen the last event has had every byte.
+            foreach (var frame in reply.Gate is null ? [string.Concat(frames)] : frames)
+            {
+                await (reply.Gate?.Invoke(frame) ?? Task.CompletedTask);
+                await http.Response.WriteAsync(frame, http.RequestAborted);
+                await http.Response.Body.FlushAsync(http.RequestAborted);
+            }
         }
 
         switch (reply.Ending)
