@@ -1,1 +1,26 @@
-return 0;
+using System.Globalization;
+using System.Net.Sockets;
+using Tenon.Hand;
+using Tenon.Hand.Processes;
+using Tenon.Hand.Tools;
+using Tenon.Wire.Hand;
+
+// The hand: init of a sandbox. Usage: Tenon.Hand INSTANCE PROCESSES_MAX, with a listening socket as descriptor 3.
+if (args.Length != 2 || !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out var processesMax))
+{
+    Console.Error.WriteLine("The hand is started by the Tenon server, inside a sandbox.");
+    return 2;
+}
+
+Hardening.Apply(HandProtocol.ListenDescriptor, processesMax);
+using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescriptor, ownsHandle: true));
+using var tools = new Toolbox(new Children());
+var receipts = new Receipts(tools);
+using var slots = new SemaphoreSlim(ToolLimits.Connections);
+
+while (true)
+{
+    slots.Wait();
+    var connection = new Connection(listener.Accept(), args[0], receipts);
+    new Thread(() => { connection.Serve(); slots.Release(); }, 256 * 1024) { IsBackground = true }.Start();
+}

@@ -1,0 +1,144 @@
+using Tenon.Hand.Processes;
+using Tenon.Wire.Hand;
+
+namespace Tenon.Hand.Tools;
+
+/// <summary>
+/// <c>bash</c>: one shell for the session, so that its directory, variables, functions and jobs last from call to
+/// call. Calls wait for each other. When a command must be killed, everything that it started is killed, what earlier
+/// commands left running is not, and a fresh shell starts where the old one stood.
+/// </summary>
+internal sealed class BashTool(Children children) : IDisposable
+{
+    private static readonly HashSet<int> Nobody = [];
+
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly ProcessTable _processes = new(children);
+    private BashShell? _shell;
+    private string _directory = Roots.Workspace;
+
+    public async Task<ToolAnswer> Run(ToolInput input, string toolUseId, CancellationToken cancellationToken)
+    {
+        var command = input.Text("command");
+        var restart = input.Flag("restart");
+        var timeoutMs = Timeout(input);
+        if (string.IsNullOrEmpty(command) && !restart)
+        {
+            throw new ToolFault("bash: command is required");
+        }
+
+        if (command?.Contains('\0', StringComparison.Ordinal) == true)
+        {
+            throw new ToolFault("bash: a command cannot contain a NUL character");
+        }
+
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (restart)
+            {
+                Kill(Nobody);
+                _directory = Roots.Workspace;
+            }
+
+            return string.IsNullOrEmpty(command)
+                ? ToolAnswer.Ok("bash session restarted")
+                : await RunCommand(command, timeoutMs, toolUseId, cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private static int Timeout(ToolInput input)
+    {
+        var asked = input.Number("timeout_ms");
+        return asked switch
+        {
+            0 => ToolLimits.BashTimeoutMs,
+            < 0 or > ToolLimits.BashTimeoutMsMax => throw new ToolFault(
+                $"bash: timeout_ms must be between 1 and {ToolLimits.BashTimeoutMsMax}, or 0 for the default"),
+            _ => (int)asked,
+        };
+    }
+
+    private async Task<ToolAnswer> RunCommand(
+        string command, int timeoutMs, string toolUseId, CancellationToken cancellationToken)
+    {
+        if (_shell is not { Alive: true })
+        {
+            _shell?.Close();
+            _shell = new BashShell(children, Directory.Exists(_directory) ? _directory : Roots.Workspace);
+        }
+
+        var before = ProcessTable.Snapshot();
+        using var output = new CommandOutput(toolUseId);
+        var deadline = Environment.TickCount64 + timeoutMs;
+        var (end, status) = await _shell.Run(new ShellCommand(command, output, deadline, cancellationToken));
+        if (end == CommandEnd.Finished)
+        {
+            _directory = _shell.LastDirectory;
+            return Answer(output.Text(), status);
+        }
+
+        // The directory is asked from the process while it is still there.
+        _directory = DirectoryOf(_shell.Child.Pid) ?? _directory;
+        var fate = end switch
+        {
+            CommandEnd.Cancelled => HandProtocol.Interrupted,
+            CommandEnd.TimedOut => $"bash: timed out after {timeoutMs} ms; the command and all it started were killed.",
+            _ => $"bash: the shell exited with status {status}.",
+        };
+        if (end == CommandEnd.ShellExited)
+        {
+            // What an `exit` leaves in the background was meant to stay, as after any other command.
+            _shell.Close();
+            _shell = null;
+        }
+        else
+        {
+            before.Remove(_shell.Child.Pid);
+            Kill(before);
+        }
+
+        var note = $"{fate} A new shell starts in {_directory}; variables and functions are lost.";
+        var text = output.Text();
+        var whole = text.Length == 0 ? note : $"{text}\n{note}";
+        return end == CommandEnd.ShellExited && status == 0 ? ToolAnswer.Ok(whole) : ToolAnswer.Error(whole);
+    }
+
+    private static ToolAnswer Answer(string text, int status) => status switch
+    {
+        0 => ToolAnswer.Ok(text),
+        _ => ToolAnswer.Error(text.Length == 0 ? $"exit {status}" : text),
+    };
+
+    private void Kill(IReadOnlySet<int> spared)
+    {
+        if (_shell is { } shell)
+        {
+            // First the shell, which would go on to the rest of its command.
+            children.Kill(shell.Child);
+            shell.Close();
+            _shell = null;
+        }
+
+        _processes.KillAllBut(spared);
+    }
+
+    private static string? DirectoryOf(int pid)
+    {
+        try
+        {
+            return Directory.ResolveLinkTarget($"/proc/{pid}/cwd", false)?.FullName;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The process is gone; the directory after the last command stands.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Tenon.Hand.Processes;
+
+namespace Tenon.Hand.Tools;
+
+/// <summary><c>grep</c>: lines that match a regular expression, by ripgrep where the sandbox has it.</summary>
+internal sealed class GrepTool(Children children)
+{
+    private static readonly string? Ripgrep = ShellEnvironment.Find("rg");
+
+    public ToolAnswer Run(ToolInput input, CancellationToken cancellationToken)
+    {
+        var pattern = input.Required("pattern");
+        var shown = input.Text("path") is { Length: > 0 } path ? path : Roots.Workspace;
+        var root = Roots.Resolve("grep", shown);
+        if (!Directory.Exists(root) && !File.Exists(root))
+        {
+            throw new ToolFault($"grep: {shown}: no such file or directory");
+        }
+
+        if (!Directory.Exists(root) && !Kernel.IsRegularFile(root))
+        {
+            throw new ToolFault($"grep: {shown} is not a regular file");
+        }
+
+        return Ripgrep is { } program
+            ? new RipgrepRun(children).Run(program, pattern, root, cancellationToken)
+            : Walk(pattern, root, cancellationToken);
+    }
+
+    internal static ToolAnswer Walk(string pattern, string root, CancellationToken cancellationToken)
+    {
+        var regex = Compile(pattern);
+        var found = new StringBuilder();
+        var deadline = Environment.TickCount64 + (long)ToolLimits.GrepTime.TotalMilliseconds;
+        var files = File.Exists(root) ? [new FileInfo(root)] : TreeWalk.Files(root, cancellationToken);
+        foreach (var file in files.Where(file => Kernel.IsRegularFile(file.FullName)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (Environment.TickCount64 > deadline)
+            {
+                return ToolAnswer.Error($"{found}grep: stopped after {ToolLimits.GrepTime.TotalSeconds} s");
+            }
+
+            if (!Search(file, regex, found))
+            {
+                return ToolAnswer.Ok(found.ToString());
+            }
+        }
+
+        return ToolAnswer.Ok(found.Length == 0 ? "no matches" : found.ToString());
+    }
+
+    private static Regex Compile(string pattern)
+    {
+        try
+        {
+            return new Regex(pattern, RegexOptions.CultureInvariant, ToolLimits.GrepLineTime);
+        }
+        catch (ArgumentException exception)
+        {
+            // The pattern is the model's; what is wrong with it is its answer.
+            throw new ToolFault($"grep: the pattern is not a valid regular expression: {exception.Message}");
+        }
+    }
+
+    /// <summary>False when the answer is full.</summary>
+    private static bool Search(FileInfo file, Regex regex, StringBuilder found)
+    {
+        try
+        {
+            var number = 0;
+            foreach (var line in File.ReadLines(file.FullName))
+            {
+                number++;
+                if (line.Contains('\0', StringComparison.Ordinal))
+                {
+                    return true;
+                }
+
+                if (line.Length > ToolLimits.GrepLineChars || !regex.IsMatch(line))
+                {
+                    continue;
+                }
+
+                if (found.Length + line.Length + file.FullName.Length > ToolLimits.GrepOutputBytes)
+                {
+                    found.Append(RipgrepRun.Cut);
+                    return false;
+                }
+
+                found.Append(CultureInfo.InvariantCulture, $"{file.FullName}:{number}:{line}\n");
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A file that cannot be read has no matches; ripgrep goes on as well.
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            throw new ToolFault($"grep: the pattern took too long on a line of {file.FullName}; make it simpler");
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,51 @@
+namespace Tenon.Hand.Tools;
+
+/// <summary>Every limit of the tools. Where the wire's reference names one, it is that one (api E).</summary>
+internal static class ToolLimits
+{
+    /// <summary>What a command's answer keeps of its output: the end, where the outcome stands (api E).</summary>
+    public const int InlineOutputBytes = 100 * 1024;
+
+    /// <summary>What is kept of a longer output in a file: large for a log, small beside a private /tmp.</summary>
+    public const long SpooledOutputBytes = 64L * 1024 * 1024;
+
+    public const string SpoolDirectory = "/tmp/tool_results";
+
+    /// <summary>A command's time unless the call says otherwise (api E).</summary>
+    public const int BashTimeoutMs = 120_000;
+
+    /// <summary>The longest time a call may ask for: a build may take an hour, a forgotten server may not.</summary>
+    public const int BashTimeoutMsMax = 3_600_000;
+
+    /// <summary>What a file tool reads into memory at most (api E).</summary>
+    public const int FileBytes = 256 * 1024;
+
+    /// <summary>How far into a file its kind is judged: text has no NUL byte there.</summary>
+    public const int BinaryProbeBytes = 8 * 1024;
+
+    public const int GlobPaths = 200;
+
+    public const int GrepOutputBytes = 100 * 1024;
+
+    /// <summary>Longer lines are generated or packed; they would fill an answer alone.</summary>
+    public const int GrepLineChars = 2000;
+
+    public static readonly TimeSpan GrepTime = TimeSpan.FromSeconds(60);
+
+    /// <summary>One line may not hold a search up: a pattern can be made to take for ever.</summary>
+    public static readonly TimeSpan GrepLineTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>Bounds a walk over a tree that the model chose.</summary>
+    public const int WalkEntries = 200_000;
+
+    public const int WalkDepth = 64;
+
+    /// <summary>Results kept until they are forgotten; a session has at most a few calls under way.</summary>
+    public const int Receipts = 1024;
+
+    /// <summary>Bounds the text of all kept results together.</summary>
+    public const long ReceiptChars = 16L * 1024 * 1024;
+
+    /// <summary>Connections at once: a server, its dead predecessors, and some to spare.</summary>
+    public const int Connections = 16;
+}

@@ -1,0 +1,225 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Tenon.Wire.Hand;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>
+/// Sandboxes by bubblewrap. A sandbox outlives this object and its process, so that work goes on through a restart;
+/// only <see cref="Destroy"/> and <see cref="Reap"/> end one.
+/// </summary>
+public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
+{
+    /// <summary>A hand answers in milliseconds; on a host that is so busy, a start has failed.</summary>
+    private static readonly TimeSpan HelloTime = TimeSpan.FromSeconds(15);
+
+    private readonly SandboxFiles _files;
+    private readonly SandboxSockets _sockets;
+    private readonly BubblewrapStart _start;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
+
+    public BubblewrapProvider(SandboxOptions options, TimeProvider time)
+    {
+        _time = time;
+        _files = new SandboxFiles(options);
+        _sockets = new SandboxSockets(options);
+        _start = new BubblewrapStart(new BubblewrapCommand(options, _files), _files, time);
+    }
+
+    /// <summary>Where the sessions' folders are; not always below the data directory.</summary>
+    public string Root => _files.Root;
+
+    /// <summary>The session's files on this machine, whether or not they exist yet.</summary>
+    public SandboxFolder FolderOf(string sessionId) => _files.FolderOf(sessionId);
+
+    public Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken) =>
+        Alone<ISandbox>(sessionId, async slot =>
+        {
+            if (slot.Sandbox is { IsAlive: true } living)
+            {
+                return living;
+            }
+
+            await Release(slot);
+            var folder = _files.FolderOf(sessionId);
+            slot.Sandbox = await Attach(folder, cancellationToken)
+                ?? await Task.Run(() => Start(folder, cancellationToken), cancellationToken);
+            return slot.Sandbox;
+        }, cancellationToken);
+
+    public Task Destroy(string sessionId, CancellationToken cancellationToken) =>
+        Alone(sessionId, async slot =>
+        {
+            await Release(slot);
+            _slots.TryRemove(sessionId, out _);
+            var folder = _files.FolderOf(sessionId);
+            var record = folder.ReadRecord();
+            await Task.Run(() => End(record), CancellationToken.None);
+            await Task.Run(() => SandboxFiles.Delete(folder), CancellationToken.None);
+            _files.ReleaseUid(record?.Uid);
+            return true;
+        }, cancellationToken);
+
+    /// <summary>Ends the sandboxes, and deletes the files, of sessions that are no more. For the start of a server.</summary>
+    public async Task Reap(Func<string, ValueTask<bool>> sessionExists, CancellationToken cancellationToken)
+    {
+        foreach (var sessionId in _files.Sessions())
+        {
+            if (!await sessionExists(sessionId))
+            {
+                await Destroy(sessionId, cancellationToken);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var slot in _slots.Values)
+        {
+            await Release(slot);
+        }
+    }
+
+    /// <summary>The living sandbox of an earlier server, or null. One that does not answer as it should is ended.</summary>
+    private async Task<BubblewrapSandbox?> Attach(SandboxFolder folder, CancellationToken cancellationToken)
+    {
+        if (folder.ReadRecord() is not { Instance: { } instance, Socket: { } socket } record)
+        {
+            return null;
+        }
+
+        if (SandboxProcess.Find(record.Pid, record.StartedTicks) is { } process)
+        {
+            try
+            {
+                return await Greet(process, instance, socket, cancellationToken);
+            }
+            catch (SandboxException)
+            {
+                // A process without a hand is of no use: a fresh sandbox takes its place.
+                process.Dispose();
+            }
+        }
+
+        End(record);
+        return null;
+    }
+
+    private async Task<BubblewrapSandbox> Start(SandboxFolder folder, CancellationToken cancellationToken)
+    {
+        var record = Prepare(folder);
+        var instance = $"hand_{RandomNumberGenerator.GetHexString(24, lowercase: true)}";
+        var socket = _sockets.PathFor(instance);
+        var started = await _start.Run(folder, record.Uid, instance, socket);
+        try
+        {
+            folder.WriteRecord(record with
+            {
+                Instance = instance,
+                Pid = started.Process.Pid,
+                StartedTicks = started.Process.StartedTicks,
+                Socket = socket,
+            });
+            return await Greet(started.Process, instance, socket, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            // Nothing half-started stays; what it said goes with the failure.
+            started.Process.Kill();
+            started.Process.Dispose();
+            File.Delete(socket);
+            throw exception is SandboxException
+                ? new SandboxException($"The sandbox did not start: {BubblewrapStart.Log(folder)}", exception)
+                : exception;
+        }
+    }
+
+    private SandboxRecord Prepare(SandboxFolder folder)
+    {
+        try
+        {
+            return _files.Prepare(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The disk's word is the reason; the caller needs to know that no sandbox came of it.
+            throw new SandboxException($"The sandbox's files could not be made: {exception.Message}", exception);
+        }
+    }
+
+    private async Task<BubblewrapSandbox> Greet(
+        SandboxProcess process, string instance, string socket, CancellationToken cancellationToken)
+    {
+        var connection = await HandConnection.Open(socket, cancellationToken);
+        try
+        {
+            var hello = await connection.Ask(new HandRequest { Id = 0, Verb = HandVerbs.Hello }, cancellationToken)
+                .WaitAsync(HelloTime, _time, cancellationToken);
+            return hello.Instance == instance && hello.Protocol == HandProtocol.Version
+                ? new BubblewrapSandbox(instance, process, connection, _time)
+                : throw new SandboxException("The sandbox's hand is another one, or of another version.");
+        }
+        catch (Exception exception)
+        {
+            // The connection is this method's until it is handed on.
+            await connection.DisposeAsync();
+            throw exception is TimeoutException
+                ? new SandboxException($"The sandbox's hand did not answer within {HelloTime.TotalSeconds} s.")
+                : exception;
+        }
+    }
+
+    private static void End(SandboxRecord? record)
+    {
+        if (record is not null)
+        {
+            using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
+            process?.Kill();
+            if (record.Socket is { } socket)
+            {
+                File.Delete(socket);
+            }
+        }
+
+        LauncherReaper.Sweep();
+    }
+
+    private static async Task Release(Slot slot)
+    {
+        if (slot.Sandbox is { } sandbox)
+        {
+            slot.Sandbox = null;
+            await sandbox.DisposeAsync();
+        }
+    }
+
+    /// <summary>Runs <paramref name="work"/> while no other work on the same session runs.</summary>
+    private async Task<T> Alone<T>(string sessionId, Func<Slot, Task<T>> work, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var slot = _slots.GetOrAdd(sessionId, _ => new Slot());
+            await slot.Gate.WaitAsync(cancellationToken);
+            try
+            {
+                // A destroyed session's slot is no longer the one that others wait on.
+                if (_slots.TryGetValue(sessionId, out var current) && current == slot)
+                {
+                    return await work(slot);
+                }
+            }
+            finally
+            {
+                slot.Gate.Release();
+            }
+        }
+    }
+
+    private sealed class Slot
+    {
+        public SemaphoreSlim Gate { get; } = new(1, 1);
+
+        public BubblewrapSandbox? Sandbox { get; set; }
+    }
+}

@@ -1,0 +1,86 @@
+using Tenon.Wire.Hand;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>A living bubblewrap sandbox, seen through its hand.</summary>
+internal sealed class BubblewrapSandbox(
+    string instance, SandboxProcess process, HandConnection connection, TimeProvider time) : ISandbox, IAsyncDisposable
+{
+    /// <summary>The hand kills in milliseconds; a longer silence means that it hangs, and the caller goes on.</summary>
+    private static readonly TimeSpan CancelTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>What JSON may add around a call's input in its frame.</summary>
+    private const int FrameOverheadBytes = 64 * 1024;
+
+    public string Instance => instance;
+
+    public bool IsAlive => connection.IsOpen && process.IsAlive;
+
+    internal SandboxProcess Process => process;
+
+    public async Task<ToolOutput> Call(SandboxCall call, CancellationToken cancellationToken)
+    {
+        if (call.Input.GetRawText().Length > HandProtocol.FrameBytesMax - FrameOverheadBytes)
+        {
+            return ToolOutput.Error($"{call.Tool}: the input is larger than {HandProtocol.FrameBytesMax} bytes");
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ToolOutput.Error(HandProtocol.Interrupted);
+        }
+
+        var answer = connection.Ask(
+            new HandRequest
+            {
+                Id = 0,
+                Verb = HandVerbs.Call,
+                ToolUseId = call.ToolUseId,
+                Tool = call.Tool,
+                Input = call.Input,
+            },
+            CancellationToken.None);
+        try
+        {
+            return Output(await answer.WaitAsync(cancellationToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The contract of a cancelled call is an answer, not an exception.
+            return await Cancel(call.ToolUseId, answer);
+        }
+    }
+
+    public Task Forget(string toolUseId, CancellationToken cancellationToken) => connection.Ask(
+        new HandRequest { Id = 0, Verb = HandVerbs.Forget, ToolUseId = toolUseId }, cancellationToken);
+
+    /// <summary>A round trip to the hand that does nothing.</summary>
+    public Task Ping(CancellationToken cancellationToken) =>
+        connection.Ask(new HandRequest { Id = 0, Verb = HandVerbs.Ping }, cancellationToken);
+
+    /// <summary>Lets go of the sandbox without ending it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await connection.DisposeAsync();
+        process.Dispose();
+    }
+
+    private async Task<ToolOutput> Cancel(string toolUseId, Task<HandReply> answer)
+    {
+        try
+        {
+            await connection.Ask(
+                new HandRequest { Id = 0, Verb = HandVerbs.Cancel, ToolUseId = toolUseId }, CancellationToken.None)
+                .WaitAsync(CancelTime, time);
+            return Output(await answer.WaitAsync(CancelTime, time));
+        }
+        catch (TimeoutException)
+        {
+            // The caller's wish to stop is honoured even by a hand that hangs.
+            return ToolOutput.Error(HandProtocol.Interrupted);
+        }
+    }
+
+    private static ToolOutput Output(HandReply reply) =>
+        reply.IsError ? ToolOutput.Error(reply.Text ?? "") : ToolOutput.Ok(reply.Text ?? "");
+}

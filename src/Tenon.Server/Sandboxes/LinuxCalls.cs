@@ -1,0 +1,117 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>The C library's calls that the platform's own library does not offer.</summary>
+internal static unsafe partial class LinuxCalls
+{
+    public const int SignalKill = 9;
+
+    private const int CloseOnExec = 0x80000;
+    private const int DuplicateCloseOnExec = 1030;
+    private const nint PidDescriptorSignal = 424;
+    private const nint PidDescriptorOpen = 434;
+    private const int NoSuchProcess = 3;
+    private const short PollIn = 1;
+
+    // Sources of descriptors for a child are moved up here, so that none of them is also another one's target.
+    private const int SafeDescriptor = 64;
+
+    public static uint EffectiveUid => geteuid();
+
+    public static SafeFileHandle DuplicateHigh(SafeHandle handle)
+    {
+        var copy = fcntl((int)handle.DangerousGetHandle(), DuplicateCloseOnExec, SafeDescriptor);
+        return copy >= 0 ? new SafeFileHandle(copy, true) : throw Failure("a descriptor could not be copied");
+    }
+
+    public static (SafeFileHandle Read, SafeFileHandle Write) Pipe()
+    {
+        var ends = stackalloc int[2];
+        return pipe2(ends, CloseOnExec) == 0
+            ? (new SafeFileHandle(ends[0], true), new SafeFileHandle(ends[1], true))
+            : throw Failure("no pipe");
+    }
+
+    /// <summary>A handle on a process that stays with it, or null when there is none of that number.</summary>
+    public static SafeFileHandle? OpenProcess(int pid)
+    {
+        var descriptor = syscall(PidDescriptorOpen, pid, 0, 0, 0);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, true)
+            : Marshal.GetLastPInvokeError() == NoSuchProcess ? null
+            : throw Failure($"process {pid} could not be opened");
+    }
+
+    public static void Signal(SafeFileHandle process, int signal) =>
+        _ = syscall(PidDescriptorSignal, process.DangerousGetHandle(), signal, 0, 0);
+
+    /// <summary>Waits until the process is dead; false when the time ran out.</summary>
+    public static bool WaitForDeath(SafeFileHandle process, int milliseconds)
+    {
+        var entry = new PollEntry { Descriptor = (int)process.DangerousGetHandle(), Events = PollIn };
+        return poll(&entry, 1, milliseconds) == 1;
+    }
+
+    /// <summary>Reaps a child if it is dead. True when there is nothing left to reap.</summary>
+    public static bool Reap(int pid)
+    {
+        const int WithoutWaiting = 1;
+        return waitpid(pid, null, WithoutWaiting) != 0;
+    }
+
+    public static void Own(string path, int uid)
+    {
+        if (lchown(path, (uint)uid, (uint)uid) != 0)
+        {
+            throw Failure($"{path} could not be given to uid {uid}");
+        }
+    }
+
+    public static void Mode(string path, uint mode)
+    {
+        if (chmod(path, mode) != 0)
+        {
+            throw Failure($"the mode of {path} could not be set");
+        }
+    }
+
+    public static Win32Exception Failure(string what)
+    {
+        var error = Marshal.GetLastPInvokeError();
+        return new Win32Exception(error, $"{what}: {Marshal.GetPInvokeErrorMessage(error)}");
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollEntry
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int pipe2(int* ends, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint syscall(nint number, nint a, nint b, nint c, nint d);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int poll(PollEntry* entries, nuint count, int milliseconds);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int waitpid(int pid, int* status, int options);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int lchown(string path, uint user, uint group);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int chmod(string path, uint mode);
+}

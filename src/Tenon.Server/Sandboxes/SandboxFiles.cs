@@ -1,0 +1,246 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>
+/// The folders of all sandboxes, the uids they are owned by, and the few files that every sandbox shares: the hand,
+/// the filter and a made-up <c>/etc</c>.
+/// </summary>
+internal sealed class SandboxFiles
+{
+    /// <summary>Where sandboxes stand when the data folder is one that their uids cannot walk into.</summary>
+    private const string FallbackRoot = "/var/lib/tenon";
+
+    private const string SharedName = ".shared";
+    private const int SessionIdCharsMax = 128;
+    private const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
+    private const uint Private = 0x1C0; // 0700
+    private const uint ReadableProgram = 0x1ED; // 0755
+    private const uint Readable = 0x1A4; // 0644
+
+    private readonly SandboxOptions _options;
+    private readonly Lock _uids = new();
+    private readonly HashSet<int> _takenUids = [];
+    private readonly Lazy<string> _shared;
+
+    public SandboxFiles(SandboxOptions options)
+    {
+        _options = options;
+        var below = Path.GetFullPath(Path.Combine(options.DataDirectory, "sandboxes"));
+        Root = !IsRoot || BlockingDirectory(below) is null
+            ? below
+            : Path.Combine(FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
+        _shared = new Lazy<string>(PrepareShared);
+    }
+
+    public static bool IsRoot => LinuxCalls.EffectiveUid == 0;
+
+    /// <summary>Holds one folder a session.</summary>
+    public string Root { get; }
+
+    /// <summary>The directory with the files that every sandbox shares; made at the first use.</summary>
+    public string Shared => _shared.Value;
+
+    public SandboxFolder FolderOf(string sessionId)
+    {
+        var sound = sessionId.Length is > 0 and <= SessionIdCharsMax
+            && sessionId.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+        return sound
+            ? new SandboxFolder(Path.Combine(Root, sessionId))
+            : throw new ArgumentException($"'{sessionId}' is not a session id", nameof(sessionId));
+    }
+
+    /// <summary>The sessions that have a folder.</summary>
+    public IReadOnlyList<string> Sessions() => Directory.Exists(Root)
+        ? [.. Directory.EnumerateDirectories(Root).Select(path => Path.GetFileName(path)).Where(name => name[0] != '.')]
+        : [];
+
+    /// <summary>The session's folder, made and filled when it is new, and its record.</summary>
+    public SandboxRecord Prepare(SandboxFolder folder)
+    {
+        _ = Shared;
+        if (folder.ReadRecord() is { } known)
+        {
+            return known;
+        }
+
+        var record = new SandboxRecord(IsRoot ? TakeUid() : null, null, 0, 0, null);
+        MakeDirectory(folder.Path, WalkOnly);
+        foreach (var directory in (string[])[folder.Workspace, folder.Uploads, folder.Outputs, folder.Home])
+        {
+            MakeDirectory(directory, Private);
+            Give(directory, record.Uid);
+        }
+
+        if (_options.WorkspaceTemplate is { } template)
+        {
+            Copy(new DirectoryInfo(template), folder.Workspace, record.Uid);
+        }
+
+        // Last, since it says that the folder is complete.
+        folder.WriteRecord(record);
+        return record;
+    }
+
+    public static void Delete(SandboxFolder folder)
+    {
+        if (!Directory.Exists(folder.Path))
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.Delete(folder.Path, recursive: true);
+        }
+        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
+        {
+            // An agent may take its own directories' bits away, which stops an ordinary user's delete.
+            Unlock(new DirectoryInfo(folder.Path));
+            Directory.Delete(folder.Path, recursive: true);
+        }
+    }
+
+    /// <summary>The first directory on the way that another uid cannot pass, or null.</summary>
+    public static string? BlockingDirectory(string path)
+    {
+        for (var directory = new DirectoryInfo(path); directory is not null; directory = directory.Parent)
+        {
+            if (directory.Exists && !directory.UnixFileMode.HasFlag(UnixFileMode.OtherExecute))
+            {
+                return directory.FullName;
+            }
+        }
+
+        return null;
+    }
+
+    private int TakeUid()
+    {
+        lock (_uids)
+        {
+            if (_takenUids.Count == 0)
+            {
+                _takenUids.UnionWith(Sessions().Select(id => FolderOf(id).ReadRecord()?.Uid).OfType<int>());
+            }
+
+            for (var uid = _options.FirstUid; uid < _options.FirstUid + _options.UidCount; uid++)
+            {
+                if (_takenUids.Add(uid))
+                {
+                    return uid;
+                }
+            }
+        }
+
+        throw new SandboxException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"All {_options.UidCount} uids for sandboxes are taken. Delete sessions, or widen the range."));
+    }
+
+    public void ReleaseUid(int? uid)
+    {
+        lock (_uids)
+        {
+            _takenUids.Remove(uid ?? 0);
+        }
+    }
+
+    // NOTE: links are copied as links and never followed, so that a template takes nothing from outside itself.
+    private static void Copy(DirectoryInfo from, string to, int? uid)
+    {
+        foreach (var entry in from.EnumerateFileSystemInfos())
+        {
+            var target = Path.Combine(to, entry.Name);
+            if (entry.LinkTarget is { } link)
+            {
+                File.CreateSymbolicLink(target, link);
+            }
+            else if (entry is DirectoryInfo directory)
+            {
+                Directory.CreateDirectory(target);
+                Copy(directory, target, uid);
+            }
+            else
+            {
+                File.Copy(entry.FullName, target, overwrite: true);
+            }
+
+            Give(target, uid);
+        }
+    }
+
+    private static void Give(string path, int? uid)
+    {
+        if (uid is { } owner)
+        {
+            LinuxCalls.Own(path, owner);
+        }
+    }
+
+    private static void MakeDirectory(string path, uint mode)
+    {
+        Directory.CreateDirectory(path);
+        LinuxCalls.Mode(path, mode);
+    }
+
+    private static void Unlock(DirectoryInfo directory)
+    {
+        LinuxCalls.Mode(directory.FullName, Private);
+        foreach (var inner in directory.EnumerateDirectories().Where(inner => inner.LinkTarget is null))
+        {
+            Unlock(inner);
+        }
+    }
+
+    private string PrepareShared()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Root)!);
+        MakeDirectory(Root, WalkOnly);
+        var shared = Path.Combine(Root, SharedName);
+        MakeDirectory(shared, WalkOnly);
+        Share(Path.Combine(shared, "hand"), File.ReadAllBytes(_options.HandPath), ReadableProgram);
+        Share(
+            Path.Combine(shared, "filter"), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
+        foreach (var (name, text) in MadeUpEtc.Files)
+        {
+            Share(Path.Combine(shared, name), Encoding.UTF8.GetBytes(text), Readable);
+        }
+
+        return shared;
+    }
+
+    // By renaming, because living sandboxes still have the old file open.
+    private static void Share(string path, byte[] content, uint mode)
+    {
+        if (File.Exists(path) && File.ReadAllBytes(path).AsSpan().SequenceEqual(content))
+        {
+            return;
+        }
+
+        var temporary = $"{path}.{Guid.NewGuid():N}";
+        File.WriteAllBytes(temporary, content);
+        LinuxCalls.Mode(temporary, mode);
+        File.Move(temporary, path, overwrite: true);
+    }
+}
+
+/// <summary>The files of <c>/etc</c> that a sandbox gets in place of the host's, which would name its users.</summary>
+internal static class MadeUpEtc
+{
+    public const string User = "agent";
+
+    public static IReadOnlyDictionary<string, string> Files { get; } = new Dictionary<string, string>
+    {
+        ["passwd"] = $"root:x:0:0:root:/:/usr/sbin/nologin\n{User}:x:1000:1000:Agent:/home/{User}:/bin/bash\n"
+            + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        ["group"] = $"root:x:0:\n{User}:x:1000:\nnogroup:x:65534:\n",
+        ["hosts"] = "127.0.0.1 localhost sandbox\n::1 localhost ip6-localhost\n",
+        ["resolv.conf"] = "# A sandbox has no name server; what it may reach, it reaches through the proxy.\n",
+        ["hostname"] = "sandbox\n",
+        ["nsswitch.conf"] = "passwd: files\ngroup: files\nhosts: files\n",
+    };
+}

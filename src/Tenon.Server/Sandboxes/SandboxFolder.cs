@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>A session's files on this machine. The directories belong to the sandbox, the record to the server.</summary>
+public sealed record SandboxFolder(string Path)
+{
+    /// <summary><c>/workspace</c> inside.</summary>
+    public string Workspace => System.IO.Path.Combine(Path, "workspace");
+
+    /// <summary><c>/mnt/session/uploads</c> inside, where it is read-only.</summary>
+    public string Uploads => System.IO.Path.Combine(Path, "uploads");
+
+    /// <summary><c>/mnt/session/outputs</c> inside.</summary>
+    public string Outputs => System.IO.Path.Combine(Path, "outputs");
+
+    /// <summary><c>$HOME</c> inside.</summary>
+    public string Home => System.IO.Path.Combine(Path, "home");
+
+    /// <summary>What the last start said, for bubblewrap's own complaints.</summary>
+    internal string LogPath => System.IO.Path.Combine(Path, "start.log");
+
+    private string RecordPath => System.IO.Path.Combine(Path, "sandbox.json");
+
+    internal SandboxRecord? ReadRecord()
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(RecordPath), SandboxRecordJson.Default.SandboxRecord);
+        }
+        catch (Exception exception) when (exception is IOException or JsonException)
+        {
+            // None, or half of one from a power cut: then no sandbox of it can be living either.
+            return null;
+        }
+    }
+
+    internal void WriteRecord(SandboxRecord record)
+    {
+        var temporary = RecordPath + ".new";
+        File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(
+            record, SandboxRecordJson.Default.SandboxRecord));
+        File.Move(temporary, RecordPath, overwrite: true);
+    }
+}
+
+/// <summary>What a later server must know to find a living sandbox again, or to own its files.</summary>
+/// <param name="Uid">The uid its files belong to; null when the server is not root.</param>
+/// <param name="Instance">The life it names; null before the first start.</param>
+/// <param name="Pid">The pid of its init.</param>
+/// <param name="StartedTicks">The start of that process, against a reused pid.</param>
+/// <param name="Socket">The path of the socket its hand listens on.</param>
+internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long StartedTicks, string? Socket);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(SandboxRecord))]
+internal sealed partial class SandboxRecordJson : JsonSerializerContext;

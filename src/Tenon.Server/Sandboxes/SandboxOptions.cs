@@ -1,0 +1,39 @@
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>Where sandboxes live and what they may use.</summary>
+public sealed record SandboxOptions
+{
+    /// <summary>Sessions' files stand in <c>sandboxes</c> below it, unless sandboxes cannot walk there.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>The published hand.</summary>
+    public required string HandPath { get; init; }
+
+    public string BubblewrapPath { get; init; } = "/usr/bin/bwrap";
+
+    public string SetprivPath { get; init; } = "/usr/bin/setpriv";
+
+    /// <summary>First of the uids that sandboxes get when the server is root; above what systems hand out.</summary>
+    public int FirstUid { get; init; } = 2_000_000;
+
+    /// <summary>How many sessions can have files at once when the server is root.</summary>
+    public int UidCount { get; init; } = 50_000;
+
+    /// <summary>A directory whose content a new session finds in its workspace.</summary>
+    public string? WorkspaceTemplate { get; init; }
+
+    /// <summary>Serve although the self-test found a way out. For machines that hold nothing else.</summary>
+    public bool AllowUnsafe { get; init; }
+
+    /// <summary>Size of <c>/tmp</c>, which is memory.</summary>
+    public long TmpBytes { get; init; } = 1024L * 1024 * 1024;
+
+    /// <summary>Size of <c>/dev/shm</c>, which is memory; browsers want some.</summary>
+    public long SharedMemoryBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>Processes and threads at once: a parallel build fits, a fork bomb ends.</summary>
+    public int ProcessesMax { get; init; } = 1024;
+
+    /// <summary>Where the server's sockets to its sandboxes stand; null chooses. Short: a socket's path has 107 bytes.</summary>
+    public string? SocketDirectory { get; init; }
+}

@@ -1,0 +1,46 @@
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>
+/// Where the server's sockets to its hands stand: outside every sandbox, closed to other users, and under a short
+/// path, because a socket's path has 107 bytes at most.
+/// </summary>
+internal sealed class SandboxSockets
+{
+    private const int PathBytesMax = 107;
+    private const uint OwnerOnly = 0x1C0; // 0700
+
+    private readonly Lazy<string> _directory;
+
+    public SandboxSockets(SandboxOptions options) =>
+        _directory = new Lazy<string>(() => Prepare(options.SocketDirectory ?? Default()));
+
+    public string PathFor(string instance)
+    {
+        var path = Path.Combine(_directory.Value, instance);
+        return path.Length <= PathBytesMax
+            ? path
+            : throw new SandboxException($"The socket path {path} is too long; set a shorter socket directory.");
+    }
+
+    private static string Default() =>
+        SandboxFiles.IsRoot ? "/run/tenon"
+        : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 and < 60 } runtime
+            && Directory.Exists(runtime) ? Path.Combine(runtime, "tenon")
+        : $"/tmp/tenon-{LinuxCalls.EffectiveUid}";
+
+    private static string Prepare(string directory)
+    {
+        Directory.CreateDirectory(directory);
+        try
+        {
+            // Fails when somebody else made it first, which under /tmp anybody could.
+            LinuxCalls.Mode(directory, OwnerOnly);
+            return directory;
+        }
+        catch (System.ComponentModel.Win32Exception exception)
+        {
+            // Named for what to do: the directory is not ours to use.
+            throw new SandboxException($"The socket directory {directory} belongs to another user.", exception);
+        }
+    }
+}

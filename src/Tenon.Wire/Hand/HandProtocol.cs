@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Tenon.Wire.Hand;
+
+/// <summary>What the server and a hand agree on. A hand of another version is not talked to.</summary>
+public static class HandProtocol
+{
+    /// <summary>Raised when a frame changes its meaning.</summary>
+    public const int Version = 1;
+
+    /// <summary>The descriptor on which a hand finds its listening socket.</summary>
+    public const int ListenDescriptor = 3;
+
+    /// <summary>Bounds what either side holds in memory for one frame: a large <c>write</c> fits, a runaway does not.</summary>
+    public const int FrameBytesMax = 32 * 1024 * 1024;
+
+    /// <summary>What a call that was cancelled answers.</summary>
+    public const string Interrupted = "Tool execution was interrupted before completion. Please retry.";
+}
+
+/// <summary>The words of <see cref="HandRequest.Verb"/>.</summary>
+public static class HandVerbs
+{
+    /// <summary>Asks who answers: <see cref="HandReply.Instance"/> and <see cref="HandReply.Protocol"/>.</summary>
+    public const string Hello = "hello";
+
+    /// <summary>Runs a tool once, or waits for the run of the same tool-use id, and answers its result.</summary>
+    public const string Call = "call";
+
+    /// <summary>Kills what a running call started. The call itself then answers an error.</summary>
+    public const string Cancel = "cancel";
+
+    /// <summary>Drops the receipt of a call whose result is durable elsewhere.</summary>
+    public const string Forget = "forget";
+
+    public const string Ping = "ping";
+}
+
+/// <summary>One question to the hand. Replies come in any order and carry the same <see cref="Id"/>.</summary>
+public sealed record HandRequest
+{
+    public required long Id { get; init; }
+
+    public required string Verb { get; init; }
+
+    public string? ToolUseId { get; init; }
+
+    public string? Tool { get; init; }
+
+    public JsonElement? Input { get; init; }
+}
+
+/// <summary>The answer to the request of the same <see cref="Id"/>.</summary>
+public sealed record HandReply
+{
+    public required long Id { get; init; }
+
+    /// <summary>The tool's answer, for a call.</summary>
+    public string? Text { get; init; }
+
+    public bool IsError { get; init; }
+
+    /// <summary>Names this life of the hand, for a hello.</summary>
+    public string? Instance { get; init; }
+
+    public int? Protocol { get; init; }
+
+    /// <summary>Set when the request itself was wrong; never for a tool's failure.</summary>
+    public string? Fault { get; init; }
+}
+
+/// <summary>The JSON contract between the server and its hands.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(HandRequest))]
+[JsonSerializable(typeof(HandReply))]
+public sealed partial class HandJson : JsonSerializerContext;

@@ -1,0 +1,173 @@
+using Tenon.Server.Sandboxes;
+using Tenon.Wire.Hand;
+using Xunit;
+
+namespace Tenon.Server.Tests.Sandboxes;
+
+/// <summary>What every provider of sandboxes must do.</summary>
+public abstract class SandboxConformance : IAsyncLifetime
+{
+    protected SandboxLab Lab { get; } = new();
+
+    protected ISandbox Sandbox { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Sandbox = await Lab.Open();
+
+    public async ValueTask DisposeAsync()
+    {
+        await Lab.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Directory_variables_functions_and_jobs_last_from_call_to_call()
+    {
+        await Lab.Text(Sandbox, "mkdir -p deep && cd deep && export COLOUR=blue && say() { echo \"said $1\"; }; sleep 600 &");
+
+        Assert.Equal(
+            "/workspace/deep blue said hi Running",
+            await Lab.Text(Sandbox, "echo $PWD $COLOUR $(say hi) $(jobs | awk '{print $2}')"));
+    }
+
+    [Fact]
+    public async Task A_failing_command_is_an_error_with_its_output_or_else_its_status()
+    {
+        var loud = await Lab.Bash(Sandbox, "echo out; echo err >&2; false");
+        var silent = await Lab.Bash(Sandbox, "(exit 7)");
+
+        Assert.Equal((true, "out\nerr"), (loud.IsError, loud.Text()));
+        Assert.Equal((true, "exit 7"), (silent.IsError, silent.Text()));
+    }
+
+    [Fact]
+    public async Task A_command_without_output_says_so() =>
+        Assert.Equal("(no output)", await Lab.Text(Sandbox, "true"));
+
+    [Fact]
+    public async Task A_call_id_that_comes_twice_runs_once()
+    {
+        var call = Lab.Make("bash", new { command = "echo x >>count; wc -l <count" }, "sevt_once");
+
+        var answers = await Task.WhenAll(
+            Sandbox.Call(call, SandboxLab.Cancelled), Sandbox.Call(call, SandboxLab.Cancelled));
+
+        Assert.Equal(["1", "1"], answers.Select(answer => answer.Text()));
+        await Sandbox.Forget("sevt_once", SandboxLab.Cancelled);
+        Assert.Equal("2", (await Sandbox.Call(call, SandboxLab.Cancelled)).Text());
+    }
+
+    [Fact]
+    public async Task After_a_restart_of_the_server_the_same_life_answers_from_its_receipts()
+    {
+        var instance = Sandbox.Instance;
+        var call = Lab.Make("bash", new { command = "echo x >>count; wc -l <count; cd /tmp" }, "sevt_once");
+        var first = await Sandbox.Call(call, SandboxLab.Cancelled);
+
+        await Lab.Restart();
+        var found = await Lab.Open();
+        var second = await found.Call(call, SandboxLab.Cancelled);
+
+        Assert.Equal((instance, first.Text()), (found.Instance, second.Text()));
+        Assert.Equal("/tmp 1", await Lab.Text(found, "echo $PWD $(wc -l </workspace/count)"));
+    }
+
+    [Fact]
+    public async Task A_call_under_way_goes_on_while_the_server_restarts()
+    {
+        await Lab.Text(Sandbox, "mkfifo gate");
+        var call = Lab.Make("bash", new { command = "echo begun >begun; read line <gate; echo got $line" }, "sevt_long");
+        var lost = Sandbox.Call(call, SandboxLab.Cancelled);
+        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text().EndsWith("begun", StringComparison.Ordinal))
+        {
+            await Task.Yield();
+        }
+
+        await Lab.Restart();
+        await Assert.ThrowsAsync<SandboxException>(() => lost);
+        var found = await Lab.Open();
+        var again = found.Call(call, SandboxLab.Cancelled);
+        await File.WriteAllTextAsync(
+            Path.Combine(Lab.Provider.FolderOf("sesn_1").Workspace, "gate"), "through\n", SandboxLab.Cancelled);
+
+        Assert.Equal("got through", (await again).Text());
+    }
+
+    [Fact]
+    public async Task Concurrent_opens_of_a_session_share_one_sandbox()
+    {
+        var opened = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Lab.Open("sesn_many")));
+
+        Assert.Single(opened.Select(sandbox => sandbox.Instance).Distinct());
+    }
+
+    [Fact]
+    public async Task A_cancelled_call_answers_at_once_and_leaves_nothing_running()
+    {
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(SandboxLab.Cancelled);
+        var call = Sandbox.Call(
+            Lab.Make("bash", new { command = "echo begun >begun; sleep 611 & setsid sleep 611; sleep 611" }),
+            cancellation.Token);
+        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text().EndsWith("begun", StringComparison.Ordinal))
+        {
+            await Task.Yield();
+        }
+
+        var started = TimeProvider.System.GetTimestamp();
+        await cancellation.CancelAsync();
+        var answer = await call;
+        var took = TimeProvider.System.GetElapsedTime(started);
+
+        Assert.True(answer.IsError);
+        Assert.StartsWith(HandProtocol.Interrupted, answer.Text(), StringComparison.Ordinal);
+        Assert.True(took < TimeSpan.FromMilliseconds(500), $"it took {took.TotalMilliseconds} ms");
+        Assert.Equal("0", await Lab.Text(Sandbox, "pgrep -cf 'sleep 61[1]' || true"));
+    }
+
+    [Fact]
+    public async Task A_dead_sandbox_fails_the_call_and_the_next_life_keeps_the_files()
+    {
+        await Lab.Text(Sandbox, "echo kept >file; COLOUR=blue");
+        var call = Lab.Bash(Sandbox, "sleep 600");
+
+        Kill(Lab.InitOf());
+        await Assert.ThrowsAsync<SandboxException>(() => call);
+        var fresh = await Lab.Open();
+
+        Assert.NotEqual(Sandbox.Instance, fresh.Instance);
+        Assert.Equal("kept none", await Lab.Text(fresh, "echo $(cat file) ${COLOUR:-none}"));
+    }
+
+    [Fact]
+    public async Task Destroying_a_session_ends_every_process_and_deletes_every_file()
+    {
+        await Lab.Text(Sandbox, "setsid nohup sleep 600 >/dev/null 2>&1 & mkdir -p a/b && echo x >a/b/c && chmod 000 a");
+        var (pid, folder) = (Lab.InitOf(), Lab.Provider.FolderOf("sesn_1").Path);
+
+        await Lab.Provider.Destroy("sesn_1", SandboxLab.Cancelled);
+
+        Assert.False(Directory.Exists(folder));
+        Assert.False(File.Exists($"/proc/{pid}/ns/pid"));
+        await Assert.ThrowsAsync<SandboxException>(() => Lab.Bash(Sandbox, "true"));
+    }
+
+    [Fact]
+    public async Task Reaping_ends_only_the_sandboxes_of_sessions_that_are_no_more()
+    {
+        var other = await Lab.Open("sesn_2");
+        var folder = Lab.Provider.FolderOf("sesn_1").Path;
+        await Lab.Restart();
+
+        await Lab.Provider.Reap(id => ValueTask.FromResult(id == "sesn_2"), SandboxLab.Cancelled);
+
+        Assert.False(Directory.Exists(folder));
+        Assert.Equal(other.Instance, (await Lab.Open("sesn_2")).Instance);
+    }
+
+    [Fact]
+    public async Task An_unknown_tool_is_an_error_that_the_model_reads() =>
+        Assert.True((await Lab.Run(Sandbox, "teleport", new { })).IsError);
+
+    protected static void Kill(int pid) => System.Diagnostics.Process.GetProcessById(pid).Kill();
+}
+
+public sealed class BubblewrapConformance : SandboxConformance;

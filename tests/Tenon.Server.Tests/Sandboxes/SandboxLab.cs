@@ -1,0 +1,94 @@
+using System.Text.Json;
+using Tenon.Server.Sandboxes;
+using Tenon.Wire.Content;
+
+namespace Tenon.Server.Tests.Sandboxes;
+
+/// <summary>A data directory with a provider over it; both go away with it, and so does every sandbox.</summary>
+public sealed class SandboxLab : IAsyncDisposable
+{
+    private readonly SandboxOptions _options;
+    private int _calls;
+
+    public SandboxLab(Func<SandboxOptions, SandboxOptions>? change = null)
+    {
+        // Short and walkable for every uid, as an installed server's directory is.
+        DataDirectory = Directory.CreateDirectory($"/tmp/tenon-lab-{Guid.NewGuid():N}").FullName;
+        var options = new SandboxOptions { DataDirectory = DataDirectory, HandPath = HandPath };
+        _options = change?.Invoke(options) ?? options;
+        Provider = new BubblewrapProvider(_options, TimeProvider.System);
+    }
+
+    public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
+
+    public static CancellationToken Cancelled => Xunit.TestContext.Current.CancellationToken;
+
+    public string DataDirectory { get; }
+
+    public BubblewrapProvider Provider { get; private set; }
+
+    /// <summary>What a crash and a new start of the server leave: the same disk, another provider.</summary>
+    public async Task Restart()
+    {
+        await Provider.DisposeAsync();
+        Provider = new BubblewrapProvider(_options, TimeProvider.System);
+    }
+
+    public Task<ISandbox> Open(string session = "sesn_1") => Provider.Open(session, Cancelled);
+
+    public SandboxCall Make(string tool, object input, string? id = null) => new(
+        id ?? $"sevt_{Interlocked.Increment(ref _calls)}", tool, JsonSerializer.SerializeToElement(input));
+
+    public Task<ToolOutput> Run(ISandbox sandbox, string tool, object input, string? id = null) =>
+        sandbox.Call(Make(tool, input, id), Cancelled);
+
+    public Task<ToolOutput> Bash(ISandbox sandbox, string command) => Run(sandbox, "bash", new { command });
+
+    /// <summary>The text of a command that must succeed.</summary>
+    public async Task<string> Text(ISandbox sandbox, string command)
+    {
+        var output = await Bash(sandbox, command);
+        Assert(!output.IsError, $"`{command}` failed: {output.Text()}");
+        return output.Text();
+    }
+
+    public int InitOf(string session = "sesn_1") =>
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(Provider.FolderOf(session).Path, "sandbox.json")))
+            .RootElement.GetProperty("pid").GetInt32();
+
+    public async ValueTask DisposeAsync()
+    {
+        await Provider.Reap(_ => ValueTask.FromResult(false), CancellationToken.None);
+        await Provider.DisposeAsync();
+        Directory.Delete(DataDirectory, recursive: true);
+    }
+
+    private static void Assert(bool holds, string message)
+    {
+        if (!holds)
+        {
+            throw new InvalidOperationException(message);
+        }
+    }
+
+    private static string Published()
+    {
+        var architecture = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture
+            == System.Runtime.InteropServices.Architecture.Arm64 ? "linux-arm64" : "linux-x64";
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+        {
+            if (File.Exists(Path.Combine(at.FullName, "Tenon.slnx")))
+            {
+                return Path.Combine(
+                    at.FullName, "artifacts", "publish", "Tenon.Hand", $"release_{architecture}", "Tenon.Hand");
+            }
+        }
+
+        throw new InvalidOperationException("The repository's root was not found; set TENON_HAND.");
+    }
+}
+
+internal static class ToolOutputText
+{
+    public static string Text(this ToolOutput output) => ((TextBlock)output.Content.Single()).Text;
+}
