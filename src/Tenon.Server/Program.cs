@@ -1,1 +1,25 @@
-return 0;
+using Tenon.Server.Configuration;
+
+namespace Tenon.Server;
+
+/// <summary>The verbs of <c>./tenon</c> that need the server; the launcher itself has <c>test</c>.</summary>
+public static class Program
+{
+    public static async Task<int> Main(string[] args)
+    {
+        try
+        {
+            return args switch
+            {
+                ["serve", .. var rest] => await Serve.Run(rest),
+                [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
+                _ => Usage.Refuse(args[0]),
+            };
+        }
+        catch (SettingsException exception)
+        {
+            await Console.Error.WriteLineAsync($"tenon: {exception.Message}");
+            return 2;
+        }
+    }
+}

@@ -31,7 +31,7 @@ public sealed class PatchConverter<T> : JsonConverter<Patch<T>>
 
         try
         {
-            return new Patch<T>(JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T))));
+            return new Patch<T>(JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)WireJson.Default.GetTypeInfo(typeof(T))!));
         }
         catch (JsonException exception)
         {
@@ -40,7 +40,7 @@ public sealed class PatchConverter<T> : JsonConverter<Patch<T>>
     }
 
     public override void Write(Utf8JsonWriter writer, Patch<T> value, JsonSerializerOptions options) =>
-        JsonSerializer.Serialize(writer, value.Value, (JsonTypeInfo<T?>)options.GetTypeInfo(typeof(T)));
+        JsonSerializer.Serialize(writer, value.Value, (JsonTypeInfo<T?>)WireJson.Default.GetTypeInfo(typeof(T))!);
 }
 
 /// <summary>
@@ -69,7 +69,7 @@ public abstract class ShorthandConverter<T, TBody> : JsonConverter<T>
 
         try
         {
-            var contract = (JsonTypeInfo<TBody>)options.GetTypeInfo(typeof(TBody));
+            var contract = (JsonTypeInfo<TBody>)WireJson.Default.GetTypeInfo(typeof(TBody))!;
             return FromBody(JsonSerializer.Deserialize(ref reader, contract)!);
         }
         catch (JsonException exception)
@@ -79,5 +79,5 @@ public abstract class ShorthandConverter<T, TBody> : JsonConverter<T>
     }
 
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
-        JsonSerializer.Serialize(writer, ToBody(value), (JsonTypeInfo<TBody>)options.GetTypeInfo(typeof(TBody)));
+        JsonSerializer.Serialize(writer, ToBody(value), (JsonTypeInfo<TBody>)WireJson.Default.GetTypeInfo(typeof(TBody))!);
 }

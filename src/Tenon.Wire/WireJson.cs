@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Tenon.Wire.Agents;
@@ -11,6 +12,19 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Wire;
 
 /// <summary>The one JSON contract of the wire: snake case, UTC timestamps, unknown fields kept, nulls written.</summary>
+public static class WireJson
+{
+    /// <summary>
+    /// Letters stand as they are: the default encoder is made for text inside HTML, and would write every quote mark and
+    /// every letter beyond ASCII as six bytes.
+    /// </summary>
+    public static WireContext Default { get; } = new(new JsonSerializerOptions(WireContext.Default.Options)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
+
+/// <summary>The generated contracts behind <see cref="WireJson"/>.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     RespectNullableAnnotations = true,
@@ -108,4 +122,4 @@ namespace Tenon.Wire;
 [JsonSerializable(typeof(ErrorEnvelope))]
 [JsonSerializable(typeof(Deleted))]
 [JsonSerializable(typeof(string))]
-public sealed partial class WireJson : JsonSerializerContext;
+public sealed partial class WireContext : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Tenon.Server.Agents;
 using Tenon.Server.Events;
@@ -18,8 +19,9 @@ namespace Tenon.Server.Sessions;
 /// A session's owner: a thin shell around its log. It accepts input, runs the turn as a task beside its requests (on
 /// its own scheduler, so nothing here is touched by two threads), and forgets everything when it is idle for long.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "RunTurn disposes the turn it was given.")]
 public sealed partial class SessionGrain(
-    SessionStore store, EventLog log, Feed feed, ModelRoutes models, ISandboxProvider sandboxes, Limits limits,
+    SessionStore store, EventLog log, Feed feed, IModel model, ISandboxProvider sandboxes, Limits limits,
     IdSource ids, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain
 {
@@ -161,7 +163,7 @@ public sealed partial class SessionGrain(
 
         var agent = _record.Definition.Agent;
         _turn = new Turn(
-            agent, _log, models.For(agent.Model.Id), new ToolRunner(sandboxes, _record.Id), feed, limits, clock);
+            agent, _log, model, new ToolRunner(sandboxes, _record.Id), feed, limits, clock);
         _running = RunTurn(_turn);
     }
 

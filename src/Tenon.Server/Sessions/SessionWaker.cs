@@ -1,14 +1,21 @@
+using Tenon.Server.Sandboxes;
+using Tenon.Server.Storage;
+
 namespace Tenon.Server.Sessions;
 
 /// <summary>
-/// At start, before the first request is taken: sweeps what deletions left and wakes every session that its log leaves
-/// at work, so that what a crash cut short goes on by itself.
+/// At start, before the first request is taken: brings the database up to date, sweeps what deletions left, and wakes
+/// every session that its log leaves at work, so that what a crash cut short goes on by itself.
 /// </summary>
-public sealed partial class SessionWaker(SessionStore store, IGrainFactory grains, ILogger<SessionWaker> logger)
+public sealed partial class SessionWaker(
+    Database database, SessionStore store, BubblewrapProvider sandboxes, IGrainFactory grains, ILogger<SessionWaker> logger)
+    : IHostedService
 {
-    public async Task Run(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
+        database.Migrate();
         await store.SweepDeleted(cancellationToken);
+        await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
         var unfinished = await store.ListUnfinished(cancellationToken);
         foreach (var id in unfinished)
         {
@@ -20,6 +27,8 @@ public sealed partial class SessionWaker(SessionStore store, IGrainFactory grain
             LogWoken(unfinished.Count);
         }
     }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     [LoggerMessage(LogLevel.Information, "Woke {Count} sessions that the last run left at work")]
     private partial void LogWoken(int count);

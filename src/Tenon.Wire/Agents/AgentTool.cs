@@ -18,6 +18,7 @@ public abstract record AgentTool
 /// <summary>The built-in tools: <c>bash read write edit glob grep web_fetch web_search</c>.</summary>
 public sealed record AgentToolset : AgentTool
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent_toolset_20260401";
 
     /// <summary>For the tools without an entry of their own. Default: enabled, <c>always_allow</c>.</summary>
@@ -29,6 +30,7 @@ public sealed record AgentToolset : AgentTool
 /// <summary>The tools of one MCP server.</summary>
 public sealed record McpToolset : AgentTool
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "mcp_toolset";
 
     public required string McpServerName { get; init; }
@@ -42,6 +44,7 @@ public sealed record McpToolset : AgentTool
 /// <summary>A tool that the client runs.</summary>
 public sealed record CustomTool : AgentTool
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "custom";
 
     public required string Name { get; init; }
@@ -55,6 +58,7 @@ public sealed record CustomTool : AgentTool
 /// <summary>A tool of a type this version does not know; refused in requests, kept in stored agents.</summary>
 public sealed record UnknownTool(string UnknownType, JsonElement Body) : AgentTool
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => UnknownType;
 }
 

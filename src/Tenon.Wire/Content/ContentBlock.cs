@@ -21,6 +21,7 @@ public abstract record ContentBlock
 
 public sealed record TextBlock : ContentBlock
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "text";
 
     public required string Text { get; init; }
@@ -28,6 +29,7 @@ public sealed record TextBlock : ContentBlock
 
 public sealed record ImageBlock : ContentBlock
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "image";
 
     public required MediaSource Source { get; init; }
@@ -35,6 +37,7 @@ public sealed record ImageBlock : ContentBlock
 
 public sealed record DocumentBlock : ContentBlock
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "document";
 
     public required MediaSource Source { get; init; }
@@ -49,6 +52,7 @@ public sealed record DocumentBlock : ContentBlock
 /// <summary>A passage found by a search; only in tool results.</summary>
 public sealed record SearchResultBlock : ContentBlock
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "search_result";
 
     public required string Title { get; init; }
@@ -65,12 +69,14 @@ public sealed record SearchResultBlock : ContentBlock
 /// <summary>Content withheld by the server; refused in user input.</summary>
 public sealed record RedactedBlock : ContentBlock
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "redacted";
 }
 
 /// <summary>A block of a type this version does not know.</summary>
 public sealed record UnknownBlock(string UnknownType, JsonElement Body) : ContentBlock
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => UnknownType;
 }
 

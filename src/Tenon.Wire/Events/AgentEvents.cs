@@ -7,6 +7,7 @@ namespace Tenon.Wire.Events;
 /// <summary>What the model said in one request.</summary>
 public sealed record AgentMessage : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.message";
 
     public required IReadOnlyList<ContentBlock> Content { get; init; }
@@ -15,12 +16,14 @@ public sealed record AgentMessage : SessionEvent
 /// <summary>The model thought before it spoke; the thought itself is not shown.</summary>
 public sealed record AgentThinking : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.thinking";
 }
 
 /// <summary>The model calls a built-in tool.</summary>
 public sealed record AgentToolUse : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.tool_use";
 
     public required string Name { get; init; }
@@ -58,6 +61,7 @@ public sealed record AutoPermission
 /// <summary>What a built-in tool answered.</summary>
 public sealed record AgentToolResult : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.tool_result";
 
     public required string ToolUseId { get; init; }
@@ -70,6 +74,7 @@ public sealed record AgentToolResult : SessionEvent
 /// <summary>The model calls a tool of an MCP server.</summary>
 public sealed record AgentMcpToolUse : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.mcp_tool_use";
 
     public required string McpServerName { get; init; }
@@ -89,6 +94,7 @@ public sealed record AgentMcpToolUse : SessionEvent
 
 public sealed record AgentMcpToolResult : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.mcp_tool_result";
 
     public required string McpToolUseId { get; init; }
@@ -101,6 +107,7 @@ public sealed record AgentMcpToolResult : SessionEvent
 /// <summary>The model calls a tool that the client runs and answers.</summary>
 public sealed record AgentCustomToolUse : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.custom_tool_use";
 
     public required string Name { get; init; }
@@ -113,6 +120,7 @@ public sealed record AgentCustomToolUse : SessionEvent
 
 public sealed record AgentThreadMessageSent : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.thread_message_sent";
 
     public required string ToSessionThreadId { get; init; }
@@ -125,6 +133,7 @@ public sealed record AgentThreadMessageSent : SessionEvent
 
 public sealed record AgentThreadMessageReceived : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.thread_message_received";
 
     public required string FromSessionThreadId { get; init; }
@@ -138,5 +147,6 @@ public sealed record AgentThreadMessageReceived : SessionEvent
 /// <summary>The thread's history was summarised to fit the model's window.</summary>
 public sealed record AgentThreadContextCompacted : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "agent.thread_context_compacted";
 }

@@ -7,6 +7,7 @@ namespace Tenon.Wire.Events;
 /// <summary>Starts a turn, or waits for the running one to end.</summary>
 public sealed record UserMessage : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "user.message";
 
     /// <summary>Text, image and document blocks.</summary>
@@ -16,6 +17,7 @@ public sealed record UserMessage : SessionEvent
 /// <summary>Stops what runs now; what waited behind it starts next.</summary>
 public sealed record UserInterrupt : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "user.interrupt";
 
     /// <summary>Only this thread; absent means every thread.</summary>
@@ -26,6 +28,7 @@ public sealed record UserInterrupt : SessionEvent
 /// <summary>Allows or denies a call that waits for the client.</summary>
 public sealed record UserToolConfirmation : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "user.tool_confirmation";
 
     public required string ToolUseId { get; init; }
@@ -44,6 +47,7 @@ public sealed record UserToolConfirmation : SessionEvent
 /// <summary>What a client's own tool answered.</summary>
 public sealed record UserCustomToolResult : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "user.custom_tool_result";
 
     public required string CustomToolUseId { get; init; }
@@ -59,6 +63,7 @@ public sealed record UserCustomToolResult : SessionEvent
 /// <summary>What a built-in tool answered in a client's own sandbox; only in <c>self_hosted</c> environments.</summary>
 public sealed record UserToolResult : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "user.tool_result";
 
     public required string ToolUseId { get; init; }
@@ -74,6 +79,7 @@ public sealed record UserToolResult : SessionEvent
 /// <summary>Work towards a described outcome, graded against a rubric.</summary>
 public sealed record UserDefineOutcome : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "user.define_outcome";
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -90,6 +96,7 @@ public sealed record UserDefineOutcome : SessionEvent
 /// <summary>An instruction of the application that follows a message or a result.</summary>
 public sealed record SystemMessage : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "system.message";
 
     /// <summary>Text blocks.</summary>

@@ -6,12 +6,14 @@ namespace Tenon.Wire.Events;
 /// <summary>A request to the model begins.</summary>
 public sealed record ModelRequestStart : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "span.model_request_start";
 }
 
 /// <summary>A request to the model ended; always sent, also after an interrupt or an error.</summary>
 public sealed record ModelRequestEnd : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "span.model_request_end";
 
     public required string ModelRequestStartId { get; init; }
@@ -38,6 +40,7 @@ public sealed record RequestUsage
 
 public sealed record OutcomeEvaluationStart : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "span.outcome_evaluation_start";
 
     public required string OutcomeId { get; init; }
@@ -47,6 +50,7 @@ public sealed record OutcomeEvaluationStart : SessionEvent
 
 public sealed record OutcomeEvaluationOngoing : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "span.outcome_evaluation_ongoing";
 
     public required string OutcomeId { get; init; }
@@ -56,6 +60,7 @@ public sealed record OutcomeEvaluationOngoing : SessionEvent
 
 public sealed record OutcomeEvaluationEnd : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "span.outcome_evaluation_end";
 
     public required string OutcomeEvaluationStartId { get; init; }
@@ -73,6 +78,7 @@ public sealed record OutcomeEvaluationEnd : SessionEvent
 
 public sealed record WorkflowRunCreated : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.created";
 
     public required string WorkflowRunId { get; init; }
@@ -95,6 +101,7 @@ public sealed record WorkflowRunPhase
 
 public sealed record WorkflowRunStatusRunning : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.status_running";
 
     public required string WorkflowRunId { get; init; }
@@ -102,6 +109,7 @@ public sealed record WorkflowRunStatusRunning : SessionEvent
 
 public sealed record WorkflowRunStatusIdle : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.status_idle";
 
     public required string WorkflowRunId { get; init; }
@@ -109,6 +117,7 @@ public sealed record WorkflowRunStatusIdle : SessionEvent
 
 public sealed record WorkflowRunPhaseStarted : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.phase_started";
 
     public required string WorkflowRunId { get; init; }
@@ -118,6 +127,7 @@ public sealed record WorkflowRunPhaseStarted : SessionEvent
 
 public sealed record WorkflowRunPhaseEnded : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.phase_ended";
 
     public required string WorkflowRunId { get; init; }
@@ -129,6 +139,7 @@ public sealed record WorkflowRunPhaseEnded : SessionEvent
 
 public sealed record WorkflowRunError : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.error";
 
     public string? WorkflowRunId { get; init; }
@@ -138,6 +149,7 @@ public sealed record WorkflowRunError : SessionEvent
 
 public sealed record WorkflowRunStatusEnded : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "workflow_run.status_ended";
 
     public required string WorkflowRunId { get; init; }

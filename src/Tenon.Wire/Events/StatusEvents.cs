@@ -6,11 +6,13 @@ namespace Tenon.Wire.Events;
 
 public sealed record SessionStatusRunning : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.status_running";
 }
 
 public sealed record SessionStatusIdle : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.status_idle";
 
     public required StopReason StopReason { get; init; }
@@ -22,17 +24,20 @@ public sealed record SessionStatusIdle : SessionEvent
 /// <summary>A passing failure; the session tries again.</summary>
 public sealed record SessionStatusRescheduled : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.status_rescheduled";
 }
 
 /// <summary>The session has ended for good.</summary>
 public sealed record SessionStatusTerminated : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.status_terminated";
 }
 
 public sealed record SessionError : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.error";
 
     public required EventError Error { get; init; }
@@ -57,6 +62,7 @@ public sealed record TypeOnlyStatus(string Type);
 /// <summary>Only what changed is present.</summary>
 public sealed record SessionUpdated : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.updated";
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -72,12 +78,14 @@ public sealed record SessionUpdated : SessionEvent
 /// <summary>The last event of a session; the stream closes after it.</summary>
 public sealed record SessionDeleted : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.deleted";
 }
 
 /// <summary>What the session has used; stands before every <c>session.status_idle</c>.</summary>
 public sealed record SessionUsageEvent : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.usage";
 
     public required SessionUsage Usage { get; init; }
@@ -87,6 +95,7 @@ public sealed record SessionUsageEvent : SessionEvent
 
 public sealed record SessionThreadCreated : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.thread_created";
 
     public required string SessionThreadId { get; init; }
@@ -98,6 +107,7 @@ public sealed record SessionThreadCreated : SessionEvent
 
 public sealed record ThreadStatusRunning : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.thread_status_running";
 
     public required string SessionThreadId { get; init; }
@@ -107,6 +117,7 @@ public sealed record ThreadStatusRunning : SessionEvent
 
 public sealed record ThreadStatusIdle : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.thread_status_idle";
 
     public required string SessionThreadId { get; init; }
@@ -120,6 +131,7 @@ public sealed record ThreadStatusIdle : SessionEvent
 
 public sealed record ThreadStatusRescheduled : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.thread_status_rescheduled";
 
     public required string SessionThreadId { get; init; }
@@ -129,6 +141,7 @@ public sealed record ThreadStatusRescheduled : SessionEvent
 
 public sealed record ThreadStatusTerminated : SessionEvent
 {
+    [JsonPropertyOrder(-3)]
     public override string Type => "session.thread_status_terminated";
 
     public required string SessionThreadId { get; init; }

@@ -1,0 +1,36 @@
+using Tenon.Server.Models;
+
+namespace Tenon.Server.Configuration;
+
+/// <summary><c>tenon serve</c>: starts the server, says where it is, and runs until it is told to stop.</summary>
+public static class Serve
+{
+    public static async Task<int> Run(IReadOnlyList<string> arguments)
+    {
+        var settings = SettingsReader.Read(arguments, Environment.GetEnvironmentVariables());
+        await using var app = TenonServer.Build(settings, out var madeApiKey);
+        await app.StartAsync();
+        foreach (var url in app.Urls)
+        {
+            Console.WriteLine($"Tenon listens on {url}");
+        }
+
+        Console.WriteLine($"Data: {settings.DataDirectory}");
+        Console.WriteLine($"Models: {Describe(settings.ModelServices)}");
+        if (madeApiKey is not null)
+        {
+            Console.WriteLine($"API key, shown this once: {madeApiKey}");
+        }
+
+        await app.WaitForShutdownAsync();
+        return 0;
+    }
+
+    public static string Describe(ModelServices services) => (services.HasAnthropic, services.HasOpenAi) switch
+    {
+        (true, true) => "claude-* by Anthropic, all others by the OpenAI-compatible service",
+        (true, false) => "claude-* by Anthropic; set OPENAI_API_KEY or OPENAI_BASE_URL for others",
+        (false, true) => "all but claude-* by the OpenAI-compatible service; set ANTHROPIC_API_KEY for claude-*",
+        _ => "the built-in demo model; set ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL for a real one",
+    };
+}

@@ -1,0 +1,75 @@
+using Tenon.Server.Models;
+
+namespace Tenon.Server.Configuration;
+
+/// <summary>What this process runs with, and where each value came from.</summary>
+public sealed record Settings
+{
+    /// <summary>Every key, its value in force and its source, in the order of <see cref="SettingKeys.All"/>.</summary>
+    public required IReadOnlyDictionary<string, SettingValue> Values { get; init; }
+
+    public required ModelServices ModelServices { get; init; }
+
+    public string Urls => this[SettingKeys.Urls]!;
+
+    public string DataDirectory => Path.GetFullPath(this[SettingKeys.Data]!);
+
+    public string DatabasePath => Path.Combine(DataDirectory, "tenon.db");
+
+    public string? ApiKey => this[SettingKeys.ApiKey];
+
+    public string? WorkspaceTemplate => this[SettingKeys.WorkspaceTemplate];
+
+    public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
+
+    public string HandPath => this[SettingKeys.Hand]!;
+
+    private string? this[string key] => Values[key].Value;
+}
+
+/// <param name="Source">A flag, a variable, a file, or <c>default</c>.</param>
+public sealed record SettingValue(string? Value, string Source);
+
+/// <summary>A key that can be set: by flag, by variable, or in the file under its dotted name.</summary>
+public sealed record SettingKey(string Name, string? Flag, string Variable, string? Default, string Meaning)
+{
+    /// <summary>Never printed.</summary>
+    public bool IsSecret { get; init; }
+
+    /// <summary>The flag takes no value.</summary>
+    public bool IsSwitch { get; init; }
+}
+
+/// <summary>Every key there is. Any other is an error, so that a typing mistake is not silently ignored.</summary>
+public static class SettingKeys
+{
+    public const string Urls = "urls";
+    public const string Data = "data";
+    public const string ApiKey = "api_key";
+    public const string WorkspaceTemplate = "sandbox.workspace_template";
+    public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
+    public const string Hand = "sandbox.hand";
+
+    public static IReadOnlyList<SettingKey> All { get; } =
+    [
+        new(Urls, "--urls", "TENON_URLS", "http://127.0.0.1:4111", "where the server listens"),
+        new(Data, "--data", "TENON_DATA", "./data", "the folder for the database and the sessions' files"),
+        new(ApiKey, null, "TENON_API_KEY", null, "the API key; one is made at the first start when unset") { IsSecret = true },
+        new(WorkspaceTemplate, "--workspace-template", "TENON_WORKSPACE_TEMPLATE", null,
+            "a folder whose files every new session's workspace starts with"),
+        new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
+            "serve although the sandbox failed its self-test") { IsSwitch = true },
+        new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
+    ];
+
+    private static string DefaultHand()
+    {
+        var beside = Path.Combine(AppContext.BaseDirectory, "Tenon.Hand");
+        var built = Path.GetFullPath(Path.Combine(
+            AppContext.BaseDirectory, "../../../publish/Tenon.Hand/release_linux-x64/Tenon.Hand"));
+        return File.Exists(beside) ? beside : built;
+    }
+}
+
+/// <summary>The settings cannot be used; the message says which and why.</summary>
+public sealed class SettingsException(string message) : Exception(message);

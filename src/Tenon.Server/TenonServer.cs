@@ -1,0 +1,106 @@
+using Microsoft.EntityFrameworkCore;
+using Tenon.Server.Agents;
+using Tenon.Server.Cluster;
+using Tenon.Server.Configuration;
+using Tenon.Server.Environments;
+using Tenon.Server.Events;
+using Tenon.Server.Harness;
+using Tenon.Server.Http;
+using Tenon.Server.Models;
+using Tenon.Server.Sandboxes;
+using Tenon.Server.Sessions;
+using Tenon.Server.Storage;
+using Tenon.Wire;
+
+namespace Tenon.Server;
+
+/// <summary>The server, put together: what it is made of, and which slices it serves.</summary>
+public static class TenonServer
+{
+    /// <summary>Builds the server; the caller starts it. <paramref name="replace"/> lets a test put in its own clock or model.</summary>
+    /// <param name="madeApiKey">The API key, when this is the first start and none was given.</param>
+    public static WebApplication Build(
+        Settings settings, out string? madeApiKey, Action<IServiceCollection>? replace = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelCore().UseUrls(settings.Urls)
+            .ConfigureKestrel(kestrel =>
+            {
+                kestrel.Limits.MaxRequestBodySize = Body.BytesMax;
+                kestrel.AddServerHeader = false;
+            });
+        builder.Logging.SetMinimumLevel(LogLevel.Warning)
+            .AddFilter("Tenon", LogLevel.Information)
+            .AddFilter("Orleans", LogLevel.Error)
+            .AddSimpleConsole(console => console.SingleLine = true);
+        builder.AddSilo();
+
+        Directory.CreateDirectory(settings.DataDirectory);
+        var services = builder.Services;
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(ApiKeys.Load(settings.ApiKey, settings.DataDirectory, out madeApiKey));
+        services.AddSingleton<IdSource>();
+        services.AddSingleton(new Limits());
+        AddStorage(services, settings);
+        AddModels(services, settings);
+        AddSandboxes(services, settings);
+        AddSessions(services);
+        services.AddExceptionHandler<Errors>();
+        replace?.Invoke(services);
+
+        var app = builder.Build();
+        Map(app);
+        return app;
+    }
+
+    private static void AddStorage(IServiceCollection services, Settings settings)
+    {
+        services.AddSingleton(_ => new Database(settings.DatabasePath));
+        services.AddSingleton<IDbContextFactory<TenonContext>>(provider => provider.GetRequiredService<Database>());
+        services.AddSingleton<Feed>();
+        services.AddSingleton<EventLog>();
+        services.AddSingleton<AgentStore>();
+        services.AddSingleton<EnvironmentStore>();
+        services.AddSingleton<SessionStore>();
+    }
+
+    private static void AddModels(IServiceCollection services, Settings settings)
+    {
+        services.AddSingleton(settings.ModelServices);
+        services.AddSingleton(ModelCatalog.Default);
+        services.AddSingleton<IModel, ModelRoutes>();
+    }
+
+    private static void AddSandboxes(IServiceCollection services, Settings settings)
+    {
+        services.AddSingleton(new SandboxOptions
+        {
+            DataDirectory = settings.DataDirectory,
+            HandPath = settings.HandPath,
+            WorkspaceTemplate = settings.WorkspaceTemplate,
+        });
+        services.AddSingleton<BubblewrapProvider>();
+        services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<BubblewrapProvider>());
+    }
+
+    private static void AddSessions(IServiceCollection services)
+    {
+        services.AddSingleton<SessionRules>();
+        services.AddSingleton<SessionStarter>();
+        services.AddHostedService<SessionWaker>();
+    }
+
+    private static void Map(WebApplication app)
+    {
+        app.UseRequestId();
+        app.UseExceptionHandler(_ => { });
+        app.UseStatusCodePages(context => Errors.WriteStatus(context.HttpContext));
+        app.UseApiKey();
+        app.UseRouting();
+        app.MapHealth();
+        app.MapAgents();
+        app.MapEnvironments();
+        app.MapSessions();
+        app.MapModels();
+    }
+}
