@@ -23,7 +23,8 @@ public sealed class DemoModelTests : IDisposable
 
         var runs = await Talk("Two tests fail in this repository. Why? Please fix it.");
 
-        Assert.Equal(["bash", "bash", "read", "edit", "bash"], runs.SelectMany(run => run.Calls).Select(call => call.Name));
+        Assert.Equal(
+            ["bash", "bash", "read", "edit", "bash"], runs.SelectMany(run => run.Calls).Select(call => call.Name));
         var report = runs[^1].Text;
         Assert.Contains("not ok 3 - slugify joins every word", report, StringComparison.Ordinal);
         Assert.Contains("7 passed, 0 failed", report, StringComparison.Ordinal);
