@@ -91,10 +91,9 @@ internal static partial class DemoPlan
 
     internal static string Fenced(ModelToolResult result) => $"```\n{Text(result).Trim()}\n```";
 
+    // Words beside results are new words: the user interrupted what was being done.
     private static bool IsTask(ModelMessage message) =>
-        message.Role == ModelRole.User
-        && message.Content.Any(content => content is ModelText)
-        && !message.Content.Any(content => content is ModelToolResult);
+        message.Role == ModelRole.User && message.Content.Any(content => content is ModelText);
 
     private static List<ModelToolResult> Results(IEnumerable<ModelMessage> messages) =>
         [.. messages.SelectMany(message => message.Content).OfType<ModelToolResult>()];
