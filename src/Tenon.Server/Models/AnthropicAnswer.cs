@@ -32,11 +32,11 @@ internal sealed class AnthropicAnswer
 
         if (step.TryPickStart(out var message))
         {
-            usage = Read(usage, message.Message.Usage.RawData);
+            usage = Read(usage, message.Message.RawData.GetValueOrDefault("usage"));
         }
         else if (step.TryPickDelta(out var end))
         {
-            usage = Read(usage, end.Usage.RawData);
+            usage = Read(usage, end.RawData.GetValueOrDefault("usage"));
             stopReason = Word(end.Delta.RawData, "stop_reason") ?? stopReason;
             refusal = ReadRefusal(end.Delta.RawData) ?? refusal;
         }
@@ -91,7 +91,7 @@ internal sealed class AnthropicAnswer
 
         if (started.TryPickThinking(out var thinking))
         {
-            block = new Block(Kind.Thinking) { Signature = thinking.Signature };
+            block = new Block(Kind.Thinking) { Signature = Word(thinking.RawData, "signature") ?? "" };
             block.Body.Append(thinking.Thinking);
         }
         else if (started.TryPickRedactedThinking(out var redacted))
@@ -165,26 +165,27 @@ internal sealed class AnthropicAnswer
     }
 
     // Later counts replace earlier ones: message_delta repeats the totals that message_start began.
-    private static ModelUsage Read(ModelUsage before, IReadOnlyDictionary<string, JsonElement> raw)
+    private static ModelUsage Read(ModelUsage before, JsonElement raw)
     {
-        var written = Count(raw, "cache_creation_input_tokens");
         var after = before with
         {
             InputTokens = Count(raw, "input_tokens") ?? before.InputTokens,
             OutputTokens = Count(raw, "output_tokens") ?? before.OutputTokens,
             CacheReadTokens = Count(raw, "cache_read_input_tokens") ?? before.CacheReadTokens,
         };
-        if (raw.TryGetValue("cache_creation", out var classes) && classes.ValueKind == JsonValueKind.Object)
+        if (raw.ValueKind == JsonValueKind.Object && raw.TryGetProperty("cache_creation", out var classes))
         {
             return after with
             {
-                CacheWrite5mTokens = Count(classes, "ephemeral_5m_input_tokens") ?? 0,
-                CacheWrite1hTokens = Count(classes, "ephemeral_1h_input_tokens") ?? 0,
+                CacheWrite5mTokens = Count(classes, "ephemeral_5m_input_tokens") ?? before.CacheWrite5mTokens,
+                CacheWrite1hTokens = Count(classes, "ephemeral_1h_input_tokens") ?? before.CacheWrite1hTokens,
             };
         }
 
         // Without classes all of it is the five-minute cache, the only one that our breakpoints ask for.
-        return written is { } all && after.CacheWrite1hTokens == 0 ? after with { CacheWrite5mTokens = all } : after;
+        return Count(raw, "cache_creation_input_tokens") is { } written && before.CacheWrite1hTokens == 0
+            ? after with { CacheWrite5mTokens = written }
+            : after;
     }
 
     private static ModelRefusal? ReadRefusal(IReadOnlyDictionary<string, JsonElement> raw) =>
@@ -198,11 +199,12 @@ internal sealed class AnthropicAnswer
     private static string? Word(JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static long? Count(IReadOnlyDictionary<string, JsonElement> raw, string name) =>
-        raw.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt64() : null;
-
     private static long? Count(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt64() : null;
+        json.ValueKind == JsonValueKind.Object
+        && json.TryGetProperty(name, out var value)
+        && value.ValueKind == JsonValueKind.Number
+            ? value.GetInt64()
+            : null;
 
     private enum Kind
     {

@@ -60,7 +60,7 @@ public sealed class AnthropicModel : IModel
         var options = new ClientOptions
         {
             HttpClient = call.Http,
-            MaxRetries = 0, // the harness retries, and tells the client that it does
+            MaxRetries = 0, // the harness retries, and tells the client so
             Timeout = Timeout.InfiniteTimeSpan, // silence is the limit, not length
         };
 

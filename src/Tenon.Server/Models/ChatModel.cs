@@ -63,7 +63,7 @@ public sealed class ChatModel : IModel
         var options = new OpenAIClientOptions
         {
             Transport = new HttpClientPipelineTransport(call.Http),
-            RetryPolicy = new ClientRetryPolicy(maxRetries: 0), // the harness retries, and tells the client that it does
+            RetryPolicy = new ClientRetryPolicy(maxRetries: 0), // the harness retries, and tells the client so
             NetworkTimeout = Timeout.InfiniteTimeSpan, // silence is the limit, not length
         };
         if (access.BaseUrl is { } url)

@@ -4,7 +4,9 @@ using Tenon.Wire.Content;
 
 namespace Tenon.Server.Models;
 
-/// <summary>What the demo model does next, decided by the user's last words and by what its tools have said since.</summary>
+/// <summary>
+/// What the demo model does next, decided by the user's last words and by what its tools have said since.
+/// </summary>
 internal static partial class DemoPlan
 {
     private const string Introduction =
@@ -19,7 +21,8 @@ internal static partial class DemoPlan
             return new DemoStep(WhatICan);
         }
 
-        var task = string.Join('\n', request.Messages[asked].Content.OfType<ModelText>().Select(text => text.Text)).Trim();
+        var words = request.Messages[asked].Content.OfType<ModelText>().Select(text => text.Text);
+        var task = string.Join('\n', words).Trim();
         var done = Results(request.Messages.Skip(asked + 1));
         var tools = request.Tools.Select(tool => tool.Name).ToHashSet(StringComparer.Ordinal);
 
@@ -88,10 +91,9 @@ internal static partial class DemoPlan
 
     internal static string Fenced(ModelToolResult result) => $"```\n{Text(result).Trim()}\n```";
 
+    // Words beside results are new words: the user interrupted what was being done.
     private static bool IsTask(ModelMessage message) =>
-        message.Role == ModelRole.User
-        && message.Content.Any(content => content is ModelText)
-        && !message.Content.Any(content => content is ModelToolResult);
+        message.Role == ModelRole.User && message.Content.Any(content => content is ModelText);
 
     private static List<ModelToolResult> Results(IEnumerable<ModelMessage> messages) =>
         [.. messages.SelectMany(message => message.Content).OfType<ModelToolResult>()];

@@ -8,7 +8,9 @@ namespace Tenon.Server.Models;
 /// </summary>
 internal sealed partial class DemoRepair(HashSet<string> tools, IReadOnlyList<ModelToolResult> done)
 {
-    /// <summary>Finds a test script here or one folder down, and shows it with its README. Bash and coreutils only.</summary>
+    /// <summary>
+    /// Finds a test script here or one folder down, and shows it with its README. Bash and coreutils only.
+    /// </summary>
     private const string LookAround =
         """
         pwd; ls
@@ -50,7 +52,8 @@ internal sealed partial class DemoRepair(HashSet<string> tools, IReadOnlyList<Mo
 
     private DemoStep RunTests(string text) => Script.Success
         ? DemoStep.Call(text, "bash", ("command", $"cd '{Folder}' && bash ./test.sh"))
-        : new DemoStep($"{Stopped}There is no `test.sh` here or one folder down. What I saw:\n\n{DemoPlan.Fenced(done[0])}");
+        : new DemoStep(
+            $"{Stopped}There is no `test.sh` here or one folder down. What I saw:\n\n{DemoPlan.Fenced(done[0])}");
 
     private DemoStep ReadSource()
     {
@@ -77,7 +80,8 @@ internal sealed partial class DemoRepair(HashSet<string> tools, IReadOnlyList<Mo
         {
             return new DemoStep(
                 $"{Stopped}{Failed()}. I know one mistake only, `${{name/old/new}}` where every match should be "
-                + $"replaced, and I cannot pin it down in `{SourcePath}`. The tests said:\n\n{DemoPlan.Fenced(done[1])}");
+                + $"replaced, and I cannot pin it down in `{SourcePath}`. The tests said:\n\n"
+                + DemoPlan.Fenced(done[1]));
         }
 
         return DemoStep.Call(
@@ -126,7 +130,9 @@ internal sealed partial class DemoRepair(HashSet<string> tools, IReadOnlyList<Mo
     [GeneratedRegex(@"^not ok \d+ - (?<name>.+?)\r?$", RegexOptions.Multiline)]
     private static partial Regex FailedTest();
 
-    /// <summary>An assignment from <c>${name/old/new}</c>: bash replaces one match, and authors often mean all.</summary>
+    /// <summary>
+    /// An assignment from <c>${name/old/new}</c>: bash replaces one match, and authors often mean all.
+    /// </summary>
     [GeneratedRegex(@"\w+=""?\$\{\w+(?<slash>/)(?![/#%])[^/}]+/[^}]*\}""?")]
     private static partial Regex ReplaceOnce();
 }

@@ -18,7 +18,9 @@ public abstract record ModelChunk
     /// <summary>Extended thinking began; sent once an answer, before any text.</summary>
     public sealed record Thinking : ModelChunk;
 
-    /// <summary>More text of the text block <paramref name="Index"/> (0, 1, 2 … among the answer's text blocks only).</summary>
+    /// <summary>
+    /// More text of the text block <paramref name="Index"/> (0, 1, 2 … among the answer's text blocks only).
+    /// </summary>
     public sealed record Text(int Index, string Fragment) : ModelChunk;
 
     /// <summary>The whole answer. What streamed before is a prefix of it.</summary>

@@ -6,7 +6,9 @@ namespace Tenon.Server.Models;
 /// <summary>What is known about models, from the embedded <c>models.json</c>. Immutable.</summary>
 public sealed partial class ModelCatalog
 {
-    /// <summary>The context of the smallest current Claude; compaction would come too late with a larger guess.</summary>
+    /// <summary>
+    /// The context of the smallest current Claude; compaction would come too late with a larger guess.
+    /// </summary>
     public const int UnknownInputTokensMax = 200_000;
 
     /// <summary>An answer that every current Claude may give.</summary>
@@ -25,7 +27,9 @@ public sealed partial class ModelCatalog
     /// <summary>Every known model, newest first.</summary>
     public IReadOnlyList<CatalogModel> All { get; }
 
-    /// <summary>What is known about <paramref name="id"/>; safe defaults for an id that is not in the catalogue.</summary>
+    /// <summary>
+    /// What is known about <paramref name="id"/>; safe defaults for an id that is not in the catalogue.
+    /// </summary>
     public CatalogModel Find(string id) => byId.GetValueOrDefault(id) ?? new CatalogModel
     {
         Id = id,

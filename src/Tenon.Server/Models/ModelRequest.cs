@@ -37,7 +37,9 @@ public enum ModelRole
 
 public sealed record ModelMessage(ModelRole Role, IReadOnlyList<ModelContent> Content);
 
-/// <summary>One block of a model's turn. It is stored in the log as an internal entry, so its JSON never changes meaning.</summary>
+/// <summary>
+/// One block of a model's turn. It is stored in the log as an internal entry, so its JSON never changes meaning.
+/// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(ModelText), "text")]
 [JsonDerivedType(typeof(ModelThinking), "thinking")]
@@ -58,7 +60,8 @@ public sealed record ModelRedactedThinking(string Data) : ModelContent;
 public sealed record ModelToolUse(string Id, string Name, JsonElement Input) : ModelContent;
 
 /// <summary>The answer to the call with the provider's id <paramref name="ToolUseId"/>.</summary>
-public sealed record ModelToolResult(string ToolUseId, IReadOnlyList<ContentBlock> Content, bool IsError) : ModelContent;
+public sealed record ModelToolResult(string ToolUseId, IReadOnlyList<ContentBlock> Content, bool IsError)
+    : ModelContent;
 
 /// <summary>An image or a document of the user's message.</summary>
 public sealed record ModelMedia(ContentBlock Block) : ModelContent;

@@ -18,7 +18,10 @@ public enum ModelStop
     Fault,
 }
 
-/// <summary>A whole answer, or why there is none. With <see cref="ModelStop.Fault"/> the content is empty: half an answer is no answer.</summary>
+/// <summary>
+/// A whole answer, or why there is none. With <see cref="ModelStop.Fault"/> the content is empty: half an answer is
+/// no answer.
+/// </summary>
 public sealed record ModelResponse
 {
     public required ModelStop Stop { get; init; }
@@ -55,7 +58,9 @@ public sealed record ModelUsage
 /// <param name="Explanation">The provider's words, or null.</param>
 public sealed record ModelRefusal(string? Category, string? Explanation);
 
-/// <summary>Why there is no answer. <paramref name="Message"/> is shown to clients: no secret, no key, no header.</summary>
+/// <summary>
+/// Why there is no answer. <paramref name="Message"/> is shown to clients: no secret, no key, no header.
+/// </summary>
 /// <param name="RetryAfter">How long the provider asked to wait, or null.</param>
 public sealed record ModelFault(ModelFaultKind Kind, string Message, TimeSpan? RetryAfter);
 

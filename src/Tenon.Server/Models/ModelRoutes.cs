@@ -3,7 +3,9 @@ using System.IO.Enumeration;
 namespace Tenon.Server.Models;
 
 /// <summary>Which service answers for a model id: the operator's routes first, then the rule of the README.</summary>
-/// <remarks>It is itself an <see cref="IModel"/>, so that who asks a model need not know that there are services.</remarks>
+/// <remarks>
+/// It is itself an <see cref="IModel"/>, so that who asks a model need not know that there are services.
+/// </remarks>
 public sealed class ModelRoutes : IModel
 {
     public const string Anthropic = "anthropic";
@@ -58,7 +60,9 @@ public sealed class ModelRoutes : IModel
             : model.Stream(request with { Model = route.Model ?? request.Model }, cancellationToken);
     }
 
-    /// <summary>The route of a model id; its service may still lack a key, which <see cref="Stream"/> then says.</summary>
+    /// <summary>
+    /// The route of a model id; its service may still lack a key, which <see cref="Stream"/> then says.
+    /// </summary>
     public ModelRoute Find(string model)
     {
         foreach (var route in services.Routes)

@@ -11,7 +11,9 @@ namespace Tenon.Server.Models;
 /// </remarks>
 internal sealed class ServiceCall : IDisposable
 {
-    /// <summary>Services ping every few seconds, so a minute without a byte means that nobody is there any more.</summary>
+    /// <summary>
+    /// Services ping every few seconds, so a minute without a byte means that nobody is there any more.
+    /// </summary>
     public static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(60);
 
     /// <summary>Long enough for one network to be changed under us; short enough to follow a service's DNS.</summary>
@@ -118,7 +120,8 @@ internal sealed class ServiceCall : IDisposable
 
         public override int Read(byte[] buffer, int offset, int count) => Report(body.Read(buffer, offset, count));
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             // The call's own token is added here because not every SDK hands its token down to the body.
             if (cancellationToken.CanBeCanceled && cancellationToken != call.Token)
@@ -130,7 +133,8 @@ internal sealed class ServiceCall : IDisposable
             return Report(await body.ReadAsync(buffer, call.Token));
         }
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        public override Task<int> ReadAsync(
+            byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override void Flush()

@@ -62,8 +62,10 @@ internal static partial class ServiceFault
 
     private static string Clean(string message, string? secret)
     {
-        var cleaned = string.IsNullOrEmpty(secret) ? message : message.Replace(secret, "[key]", StringComparison.Ordinal);
-        cleaned = KeyLike().Replace(cleaned, "[key]");
+        var known = string.IsNullOrEmpty(secret)
+            ? message
+            : message.Replace(secret, "[key]", StringComparison.Ordinal);
+        var cleaned = KeyLike().Replace(known, "[key]");
         return cleaned.Length <= MessageCharsMax ? cleaned : cleaned[..MessageCharsMax] + "…";
     }
 

@@ -3,10 +3,14 @@ using System.Runtime.CompilerServices;
 
 namespace Tenon.Server.Models;
 
-/// <summary>Turns a provider's stream, which may throw anything, into one that keeps the promises of <see cref="IModel"/>.</summary>
+/// <summary>
+/// Turns a provider's stream, which may throw anything, into one that keeps the promises of <see cref="IModel"/>.
+/// </summary>
 internal static class ServiceStream
 {
-    /// <param name="answer">The provider's stream; it ends with <see cref="ModelChunk.Finished"/> when the answer is whole.</param>
+    /// <param name="answer">
+    /// The provider's stream; it ends with <see cref="ModelChunk.Finished"/> when the answer is whole.
+    /// </param>
     /// <param name="error">Reads the provider's exceptions; null when this one is not the provider's word.</param>
     public static async IAsyncEnumerable<ModelChunk> Guard(
         Func<ServiceCall, IAsyncEnumerable<ModelChunk>> answer,

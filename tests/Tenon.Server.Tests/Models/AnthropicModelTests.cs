@@ -85,7 +85,8 @@ public sealed class AnthropicModelTests : ModelConformance, IAsyncDisposable
             new(ModelRole.User, [new ModelText("three"), new ModelText("four")]),
         ];
 
-        await ModelRun.Of(Model, ModelRun.Ask("hi", ModelRun.Tool("a"), ModelRun.Tool("b")) with { Messages = messages });
+        await ModelRun.Of(
+            Model, ModelRun.Ask("hi", ModelRun.Tool("a"), ModelRun.Tool("b")) with { Messages = messages });
 
         Assert.Equal(
             ["tools[1]", "system[0]", "messages[2].content[0]", "messages[4].content[1]"],
@@ -110,7 +111,8 @@ public sealed class AnthropicModelTests : ModelConformance, IAsyncDisposable
             (body.GetProperty("model").GetString(), body.GetProperty("max_tokens").GetInt32(),
                 body.GetProperty("speed").GetString(), body.GetProperty("stream").GetBoolean()));
         AssertJson("""{"effort":"low"}""", body.GetProperty("output_config"));
-        AssertJson(ModelRun.Tool("bash").InputSchema.GetRawText(), body.GetProperty("tools")[0].GetProperty("input_schema"));
+        AssertJson(
+            ModelRun.Tool("bash").InputSchema.GetRawText(), body.GetProperty("tools")[0].GetProperty("input_schema"));
         Assert.Equal(
             ($"Bearer {Key}", "fast-mode-2026-02-01"), (headers["authorization"].TrimEnd(), headers["anthropic-beta"]));
         Assert.False(headers.ContainsKey("accept-encoding"), "an answer that is compressed does not stream");
@@ -127,7 +129,8 @@ public sealed class AnthropicModelTests : ModelConformance, IAsyncDisposable
         await ModelRun.Of(Model, ModelRun.Ask("hi") with { Model = id, Effort = "high" });
 
         var body = service.Requests[0].Body;
-        Assert.Equal((thinks, tries), (body.TryGetProperty("thinking", out _), body.TryGetProperty("output_config", out _)));
+        Assert.Equal(
+            (thinks, tries), (body.TryGetProperty("thinking", out _), body.TryGetProperty("output_config", out _)));
     }
 
     [Fact]

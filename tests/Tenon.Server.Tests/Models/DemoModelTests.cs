@@ -23,7 +23,8 @@ public sealed class DemoModelTests : IDisposable
 
         var runs = await Talk("Two tests fail in this repository. Why? Please fix it.");
 
-        Assert.Equal(["bash", "bash", "read", "edit", "bash"], runs.SelectMany(run => run.Calls).Select(call => call.Name));
+        Assert.Equal(
+            ["bash", "bash", "read", "edit", "bash"], runs.SelectMany(run => run.Calls).Select(call => call.Name));
         var report = runs[^1].Text;
         Assert.Contains("not ok 3 - slugify joins every word", report, StringComparison.Ordinal);
         Assert.Contains("7 passed, 0 failed", report, StringComparison.Ordinal);
@@ -120,13 +121,37 @@ public sealed class DemoModelTests : IDisposable
     }
 
     [Fact]
+    public async Task New_words_after_an_interrupt_are_a_new_task()
+    {
+        var request = ModelRun.Ask("Why do the tests fail?", [.. SampleRepository.Tools]);
+        var first = await ModelRun.Of(new DemoModel(), request);
+
+        var second = await ModelRun.Of(new DemoModel(), request with
+        {
+            Messages =
+            [
+                .. request.Messages,
+                new ModelMessage(ModelRole.Assistant, first.Response.Content),
+                new ModelMessage(ModelRole.User,
+                [
+                    new ModelToolResult(first.Calls[0].Id, [ContentBlock.Of("interrupted")], true),
+                    new ModelText("run pwd"),
+                ]),
+            ],
+        });
+
+        Assert.Equal("pwd", second.Calls.Single().Input.GetProperty("command").GetString());
+        Assert.NotEqual(first.Calls[0].Id, second.Calls[0].Id);
+    }
+
+    [Fact]
     public async Task Its_text_streams_in_a_few_fragments_and_its_tokens_are_counted()
     {
         var run = await ModelRun.Of(new DemoModel(), ModelRun.Ask("Hello"));
 
         Assert.InRange(run.Chunks.OfType<ModelChunk.Text>().Count(), 2, 4);
         Assert.Equal(run.Text, string.Concat(run.Chunks.OfType<ModelChunk.Text>().Select(chunk => chunk.Fragment)));
-        Assert.Equal(((run.Text.Length + 3) / 4), run.Response.Usage.OutputTokens);
+        Assert.Equal((run.Text.Length + 3) / 4, run.Response.Usage.OutputTokens);
         Assert.InRange(run.Response.Usage.InputTokens, 1, 100);
     }
 

@@ -31,8 +31,9 @@ public sealed class ModelCatalogTests
     {
         string[] words = ["low", "medium", "high", "xhigh", "max"];
 
-        Assert.Equal(ModelCatalog.Default.All.Count, ModelCatalog.Default.All.Select(model => model.Id).Distinct().Count());
-        Assert.All(ModelCatalog.Default.All, model =>
+        var all = ModelCatalog.Default.All;
+        Assert.Equal(all.Count, all.Select(model => model.Id).Distinct().Count());
+        Assert.All(all, model =>
         {
             Assert.Subset(words.ToHashSet(), model.Efforts!.ToHashSet());
             Assert.True(model.DefaultEffort is null || model.Efforts!.Contains(model.DefaultEffort));

@@ -152,7 +152,9 @@ public abstract class ModelConformance
         var run = await ModelRun.Of(Model, ModelRun.Ask("hi"));
 
         Assert.EndsWith(
-            "answered 401: Incorrect API key provided: [key] or [key]", run.Response.Fault!.Message, StringComparison.Ordinal);
+            "answered 401: Incorrect API key provided: [key] or [key]",
+            run.Response.Fault!.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -286,9 +288,9 @@ public abstract class ModelConformance
     public async Task A_file_source_is_rejected_with_a_reason_and_not_sent()
     {
         var image = new ImageBlock { Source = new MediaSource { Type = "file", FileId = "file_1" } };
-        var request = ModelRun.Ask("hi") with { Messages = [new ModelMessage(ModelRole.User, [new ModelMedia(image)])] };
+        var message = new ModelMessage(ModelRole.User, [new ModelMedia(image)]);
 
-        var run = await ModelRun.Of(Model, request);
+        var run = await ModelRun.Of(Model, ModelRun.Ask("hi") with { Messages = [message] });
 
         Assert.Equal(ModelFaultKind.Rejected, run.Response.Fault!.Kind);
         Assert.Contains("\"file\"", run.Response.Fault.Message, StringComparison.Ordinal);

@@ -41,7 +41,8 @@ public sealed class ModelRoutesTests
         Assert.Equal(ModelFaultKind.Unauthorized, claude.Response.Fault!.Kind);
         Assert.Contains("set ANTHROPIC_API_KEY and", claude.Response.Fault.Message, StringComparison.Ordinal);
         Assert.Equal(ModelFaultKind.Unauthorized, gpt.Response.Fault!.Kind);
-        Assert.Contains("set OPENAI_API_KEY or OPENAI_BASE_URL and", gpt.Response.Fault.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "set OPENAI_API_KEY or OPENAI_BASE_URL and", gpt.Response.Fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -99,7 +100,12 @@ public sealed class ModelRoutesTests
         var services = ModelServices.Read(name => variables.GetValueOrDefault(name));
 
         Assert.Equal(
-            new ModelServices { AnthropicAuthToken = "token", OpenAiBaseUrl = "http://127.0.0.1:1/v1", Routes = services.Routes },
+            new ModelServices
+            {
+                AnthropicAuthToken = "token",
+                OpenAiBaseUrl = "http://127.0.0.1:1/v1",
+                Routes = services.Routes,
+            },
             services);
         Assert.True(services is { HasAnthropic: true, HasOpenAi: true });
     }

@@ -25,7 +25,8 @@ public sealed class AnthropicService : IAsyncDisposable
 
     public void Enqueue(params Reply[] replies) => Script.Enqueue(replies);
 
-    public ValueTask<ServiceRequest> Received(CancellationToken cancellationToken) => Script.Received(cancellationToken);
+    public ValueTask<ServiceRequest> Received(CancellationToken cancellationToken) =>
+        Script.Received(cancellationToken);
 
     public ValueTask DisposeAsync() => Script.DisposeAsync();
 

@@ -47,14 +47,21 @@ public sealed record ModelRun(List<ModelChunk> Chunks, ModelResponse Response)
     public static ModelMessage User(string text) => new(ModelRole.User, [new ModelText(text)]);
 
     public static ModelTool Tool(string name) => new(name, $"The tool {name}.", JsonElement.Parse(
-        """{"type":"object","properties":{"zeta":{"type":"string"},"alpha":{"$ref":"#/$defs/a"}},"$defs":{"a":{"type":"number"}}}"""));
+        """
+        {
+          "type": "object",
+          "properties": { "zeta": { "type": "string" }, "alpha": { "$ref": "#/$defs/a" } },
+          "$defs": { "a": { "type": "number" } }
+        }
+        """));
 
     private static void StreamedTextIsAPrefix(List<ModelChunk> chunks, ModelResponse response)
     {
         var streamed = new SortedDictionary<int, StringBuilder>();
         foreach (var chunk in chunks.OfType<ModelChunk.Text>())
         {
-            (streamed.TryGetValue(chunk.Index, out var text) ? text : streamed[chunk.Index] = new()).Append(chunk.Fragment);
+            var text = streamed.GetValueOrDefault(chunk.Index) ?? (streamed[chunk.Index] = new());
+            text.Append(chunk.Fragment);
         }
 
         var final = response.Content.OfType<ModelText>().Select(text => text.Text).ToList();

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Tenon.Server.Tests.Support;
 
-/// <summary>What a scripted model service answers, in no provider's words: each service renders it in its own.</summary>
+/// <summary>
+/// What a scripted model service answers, in no provider's words: each service renders it in its own.
+/// </summary>
 public sealed record Reply
 {
     public IReadOnlyList<ReplyBlock> Blocks { get; init; } = [];

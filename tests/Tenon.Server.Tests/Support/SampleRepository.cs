@@ -5,7 +5,9 @@ using Tenon.Wire.Content;
 
 namespace Tenon.Server.Tests.Support;
 
-/// <summary>A folder of its own with a copy of an example, and the tools bash, read, write and edit that act in it.</summary>
+/// <summary>
+/// A folder of its own with a copy of an example, and the tools bash, read, write and edit that act in it.
+/// </summary>
 public sealed class SampleRepository : IDisposable
 {
     public static readonly IReadOnlyList<ModelTool> Tools =
