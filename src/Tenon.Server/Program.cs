@@ -1,4 +1,5 @@
 using Tenon.Server.Configuration;
+using Tenon.Server.Demo;
 
 namespace Tenon.Server;
 
@@ -12,11 +13,12 @@ public static class Program
             return args switch
             {
                 ["serve", .. var rest] => await Serve.Run(rest),
+                ["demo", .. var rest] => await DemoRun.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),
             };
         }
-        catch (SettingsException exception)
+        catch (Exception exception) when (exception is SettingsException or IOException)
         {
             await Console.Error.WriteLineAsync($"tenon: {exception.Message}");
             return 2;

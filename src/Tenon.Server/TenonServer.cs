@@ -35,13 +35,14 @@ public static class TenonServer
             .AddSimpleConsole(console => console.SingleLine = true);
         builder.AddSilo();
 
-        Directory.CreateDirectory(settings.DataDirectory);
+        var folder = DataFolder.Open(settings.DataDirectory);
         var services = builder.Services;
+        services.AddSingleton(_ => folder);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(ApiKeys.Load(settings.ApiKey, settings.DataDirectory, out madeApiKey));
         services.AddSingleton<IdSource>();
         services.AddSingleton(new Limits());
-        AddStorage(services, settings);
+        AddStorage(services);
         AddModels(services, settings);
         AddSandboxes(services, settings);
         AddSessions(services);
@@ -53,9 +54,9 @@ public static class TenonServer
         return app;
     }
 
-    private static void AddStorage(IServiceCollection services, Settings settings)
+    private static void AddStorage(IServiceCollection services)
     {
-        services.AddSingleton(_ => new Database(settings.DatabasePath));
+        services.AddSingleton(provider => new Database(provider.GetRequiredService<DataFolder>().DatabasePath));
         services.AddSingleton<IDbContextFactory<TenonContext>>(provider => provider.GetRequiredService<Database>());
         services.AddSingleton<Feed>();
         services.AddSingleton<EventLog>();

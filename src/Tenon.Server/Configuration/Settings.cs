@@ -14,8 +14,6 @@ public sealed record Settings
 
     public string DataDirectory => Path.GetFullPath(this[SettingKeys.Data]!);
 
-    public string DatabasePath => Path.Combine(DataDirectory, "tenon.db");
-
     public string? ApiKey => this[SettingKeys.ApiKey];
 
     public string? WorkspaceTemplate => this[SettingKeys.WorkspaceTemplate];

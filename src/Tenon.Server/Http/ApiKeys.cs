@@ -11,9 +11,9 @@ namespace Tenon.Server.Http;
 public sealed class ApiKeys
 {
     private const string FileName = "api-key.sha256";
-    private readonly byte[] _hash;
+    private readonly List<byte[]> _hashes;
 
-    private ApiKeys(byte[] hash) => _hash = hash;
+    private ApiKeys(byte[] hash) => _hashes = [hash];
 
     /// <summary>
     /// The key of this installation: <paramref name="given"/>, or else the one made at the first start.
@@ -45,6 +45,9 @@ public sealed class ApiKeys
         return new ApiKeys(Convert.FromHexString(File.ReadAllText(path).Trim()));
     }
 
+    /// <summary>Takes one more key for as long as this process lives. Called before the server starts.</summary>
+    public void Admit(string key) => _hashes.Add(Hash(key));
+
     public bool Accepts(HttpRequest request)
     {
         var bearer = request.Headers.Authorization.ToString();
@@ -53,7 +56,11 @@ public sealed class ApiKeys
             || (request.Headers.TryGetValue("X-Api-Key", out var key) && Matches(key.ToString()));
     }
 
-    private bool Matches(string key) => CryptographicOperations.FixedTimeEquals(Hash(key.Trim()), _hash);
+    private bool Matches(string key)
+    {
+        var hash = Hash(key.Trim());
+        return _hashes.Exists(known => CryptographicOperations.FixedTimeEquals(hash, known));
+    }
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }
