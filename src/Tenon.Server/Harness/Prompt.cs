@@ -25,7 +25,8 @@ public static class Prompt
             Speed = agent.Model.Speed,
             System = System(agent.System, tools),
             Tools = tools,
-            Messages = history.Messages,
+            // A copy: the history grows while the model answers.
+            Messages = [.. history.Messages],
         };
     }
 

@@ -1,0 +1,190 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using System.Text.Json;
+using Tenon.Server.Events;
+using Tenon.Server.Harness;
+using Tenon.Server.Models;
+using Tenon.Server.Sandboxes;
+using Tenon.Server.Storage;
+using Tenon.Server.Tools;
+using Tenon.Wire;
+using Tenon.Wire.Agents;
+using Tenon.Wire.Content;
+using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Tests.Support;
+
+/// <summary>One session with a real log and a real sandbox, a scripted model and a clock that the test moves.</summary>
+public sealed class TurnWorld : IAsyncDisposable
+{
+    private static readonly string Hand = Path.Combine(
+        RepositoryRoot(), "artifacts/publish/Tenon.Hand/release_linux-x64/Tenon.Hand");
+
+    private readonly TempFolder _folder = new();
+    private readonly Database _database;
+    private readonly EventLog _log;
+    private readonly BubblewrapProvider _sandboxes;
+    private readonly IdSource _ids;
+    private readonly string _sessionId;
+
+    public TurnWorld(params AgentTool[] tools)
+    {
+        _database = new Database(Path.Combine(_folder.Path, "tenon.db"));
+        _database.Migrate();
+        Feed = new Feed(Clock);
+        _log = new EventLog(_database, Feed, NullLogger<EventLog>.Instance);
+        _ids = new IdSource(Clock);
+        _sessionId = _ids.Next(IdPrefix.Session);
+        _sandboxes = new BubblewrapProvider(
+            new SandboxOptions { DataDirectory = _folder.Path, HandPath = Hand }, TimeProvider.System);
+        Agent = new SessionAgent
+        {
+            Id = "agent_1",
+            Version = 1,
+            Name = "tester",
+            Model = new ModelConfig { Id = "scripted" },
+            Tools = tools.Length > 0 ? tools : [new AgentToolset()],
+        };
+        Log = NewOwner();
+    }
+
+    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 11, 22, 12, 0, 0, TimeSpan.Zero));
+
+    public ScriptedModel Model { get; } = new();
+
+    public Feed Feed { get; }
+
+    public SessionAgent Agent { get; set; }
+
+    public Limits Limits { get; set; } = new();
+
+    /// <summary>The log in the hands of the present owner.</summary>
+    public SessionLog Log { get; private set; }
+
+    /// <summary>The turn that runs, or ran last.</summary>
+    public Turn? Turn { get; private set; }
+
+    /// <summary>The types of every public entry, oldest first.</summary>
+    public IReadOnlyList<string> Types => [.. Entries.Where(entry => !entry.Internal).Select(entry => entry.Type)];
+
+    public IReadOnlyList<LogEntry> Entries => _log.ReadAll(_sessionId, 0, int.MaxValue);
+
+    /// <summary>Every public event of a type, decoded.</summary>
+    public IReadOnlyList<T> Events<T>() where T : SessionEvent =>
+        [.. Entries.Where(entry => !entry.Internal)
+            .Select(entry => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!).OfType<T>()];
+
+    /// <summary>Appends a message to an idle session, as its owner does.</summary>
+    public Task Send(string text) => Log.Append(
+        [Log.Stamp(new UserMessage { Content = [ContentBlock.Of(text)] }), .. Turn.Running(Agent, Log)],
+        Log.History.Seq == 0 ? SaveKind.Insert : SaveKind.State);
+
+    /// <summary>Runs a turn to its end.</summary>
+    public async Task Run(CancellationToken cancellationToken)
+    {
+        Turn = new Turn(Agent, Log, Model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock);
+        using (Turn)
+        {
+            await Turn.Run(cancellationToken);
+        }
+    }
+
+    /// <summary>Sends an interrupt to the running turn, as its owner does.</summary>
+    public async Task Interrupt()
+    {
+        await Log.Append(new Waiting(new UserInterrupt()));
+        Turn!.Interrupt();
+    }
+
+    /// <summary>The last owner is gone; a new one knows what the log says.</summary>
+    public void Crash() => Log = NewOwner();
+
+    /// <summary>A log that starts as a copy of another's first entries.</summary>
+    public async Task Copy(IEnumerable<LogEntry> entries)
+    {
+        var row = Row(Log.History, Clock.GetUtcNow());
+        await _log.Append(new LogAppend
+        {
+            Session = _sessionId,
+            ExpectedSeq = 0,
+            Entries = [.. entries],
+            Save = new SessionSave(row, SaveKind.Insert),
+        });
+        Crash();
+    }
+
+    /// <summary>Completes when an entry of the type is durable that was not when this was called.</summary>
+    public async Task Appended(string type, CancellationToken cancellationToken)
+    {
+        var reader = Feed.Subscribe(_sessionId, 0, () => 0, new HashSet<string>());
+        try
+        {
+            while (!Types.Contains(type))
+            {
+                await reader.Wait(cancellationToken);
+            }
+        }
+        finally
+        {
+            Feed.Unsubscribe(_sessionId, reader);
+        }
+    }
+
+    /// <summary>Completes when a command has made the file in the workspace.</summary>
+    public async Task SandboxFile(string name, CancellationToken cancellationToken)
+    {
+        using var watcher = new FileSystemWatcher(_sandboxes.Root, name) { IncludeSubdirectories = true };
+        var created = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        watcher.Created += (_, _) => created.TrySetResult();
+        watcher.EnableRaisingEvents = true;
+        if (!File.Exists(InWorkspace(name)))
+        {
+            await created.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    public void WriteSandboxFile(string name) => File.WriteAllText(InWorkspace(name), "");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _sandboxes.Destroy(_sessionId, CancellationToken.None);
+        await _sandboxes.DisposeAsync();
+        await _log.DisposeAsync();
+        _database.Close();
+        _folder.Dispose();
+    }
+
+    private string InWorkspace(string name) => Path.Combine(_sandboxes.FolderOf(_sessionId).Workspace, name);
+
+    private SessionLog NewOwner()
+    {
+        var log = new SessionLog(_log, _sessionId, "sthr_1", _ids, Clock) { Row = Row };
+        log.Load();
+        return log;
+    }
+
+    private SessionRow Row(History history, DateTimeOffset now) => new()
+    {
+        Id = _sessionId,
+        CreatedAt = now.ToMicroseconds(),
+        ThreadId = "sthr_1",
+        AgentId = Agent.Id,
+        AgentVersion = Agent.Version,
+        EnvironmentId = "env_1",
+        Status = history.Status,
+        Definition = "{}",
+        State = "{}",
+    };
+
+    private static string RepositoryRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "Tenon.slnx")))
+        {
+            folder = folder.Parent!;
+        }
+
+        return folder.FullName;
+    }
+}
