@@ -1,0 +1,161 @@
+using System.Runtime.InteropServices;
+using Tenon.Server.Sandboxes;
+using Xunit;
+
+namespace Tenon.Server.Tests.Sandboxes;
+
+public sealed class SandboxIsolationTests
+{
+    [Fact]
+    public async Task Every_probe_of_the_self_test_holds()
+    {
+        await using var lab = new SandboxLab();
+
+        var results = await SandboxSelfTest.Run(Options(lab), TimeProvider.System, SandboxLab.Cancelled);
+
+        Assert.True(results.Count > 15);
+        Assert.DoesNotContain(results, result => !result.Held);
+        Assert.Empty(Directory.GetDirectories(lab.Provider.Root, "selftest*"));
+    }
+
+    [Fact]
+    public async Task A_self_test_without_bubblewrap_is_a_failed_probe_with_the_reason()
+    {
+        await using var lab = new SandboxLab();
+
+        var results = await SandboxSelfTest.Run(
+            Options(lab) with { BubblewrapPath = "/nowhere/bwrap" }, TimeProvider.System, SandboxLab.Cancelled);
+
+        var result = Assert.Single(results);
+        Assert.False(result.Held);
+        Assert.Contains("/nowhere/bwrap", result.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Prerequisites_are_met_here_and_name_what_is_missing_elsewhere()
+    {
+        await using var lab = new SandboxLab();
+
+        Assert.DoesNotContain(SandboxPrerequisites.Check(Options(lab)), result => !result.Held);
+        var missing = SandboxPrerequisites.Check(
+            Options(lab) with { BubblewrapPath = "/nowhere/bwrap", HandPath = "/nowhere/hand" });
+        Assert.Equal(
+            ["apt-get install -y bubblewrap", "dotnet publish src/Tenon.Hand -c Release"],
+            missing.Where(result => !result.Held).Select(result => result.Fix));
+    }
+
+    [Fact]
+    public async Task Two_sessions_see_neither_each_others_files_nor_processes_nor_uid()
+    {
+        await using var lab = new SandboxLab();
+        var first = await lab.Open("sesn_1");
+        var second = await lab.Open("sesn_2");
+        await lab.Text(first, "echo secret >file; echo secret >/tmp/file; sleep 641 &");
+
+        Assert.Equal(
+            "0 0", await lab.Text(second, "echo $(find /workspace /tmp -type f | wc -l) $(pgrep -cf 'sleep 64[1]')"));
+        Assert.NotEqual(OwnerOf(lab, "sesn_1"), OwnerOf(lab, "sesn_2"));
+    }
+
+    [Fact]
+    public async Task A_command_cannot_end_or_trace_the_hand()
+    {
+        await using var lab = new SandboxLab();
+        var sandbox = await lab.Open();
+
+        var output = await lab.Bash(sandbox, "kill -TERM 1; kill -KILL 1; kill -HUP 1; kill -SEGV 1; cat /proc/1/environ");
+
+        Assert.True(output.IsError);
+        Assert.Contains("Permission denied", output.Text(), StringComparison.Ordinal);
+        Assert.Equal("alive", await lab.Text(sandbox, "echo alive"));
+    }
+
+    [Fact]
+    public async Task Memory_file_systems_are_bounded()
+    {
+        await using var lab = new SandboxLab(options => options with
+        {
+            TmpBytes = 4 * 1024 * 1024,
+            SharedMemoryBytes = 1024 * 1024,
+        });
+        var sandbox = await lab.Open();
+
+        Assert.Equal("4194304 1048576", await lab.Text(sandbox,
+            "head -c 9000000 /dev/zero >/tmp/f 2>/dev/null; head -c 9000000 /dev/zero >/dev/shm/f 2>/dev/null; "
+            + "echo $(stat -c %s /tmp/f /dev/shm/f)"));
+    }
+
+    [Fact]
+    public async Task A_new_workspace_holds_the_template_and_nothing_that_its_links_point_to()
+    {
+        var template = Directory.CreateTempSubdirectory("tenon-template-").FullName;
+        Directory.CreateDirectory(Path.Combine(template, "src"));
+        await File.WriteAllTextAsync(Path.Combine(template, "src", "a.txt"), "a", SandboxLab.Cancelled);
+        File.CreateSymbolicLink(Path.Combine(template, "out"), "/root");
+        await using var lab = new SandboxLab(options => options with { WorkspaceTemplate = template });
+
+        var sandbox = await lab.Open();
+        Assert.Equal("a /root", await lab.Text(sandbox, "echo $(cat src/a.txt) $(readlink out)"));
+        await lab.Text(sandbox, "rm -r src out");
+        System.Diagnostics.Process.GetProcessById(lab.InitOf()).Kill();
+        await lab.Restart();
+
+        Assert.Equal("0", await lab.Text(await lab.Open(), "ls | wc -l"));
+        Directory.Delete(template, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_hand_that_does_not_run_is_a_clear_failure_and_leaves_nothing()
+    {
+        await using var lab = new SandboxLab(options => options with { HandPath = "/usr/bin/false" });
+
+        var failure = await Assert.ThrowsAsync<SandboxException>(() => lab.Open());
+
+        Assert.StartsWith("The sandbox did not start", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_data_directory_that_others_cannot_walk_is_left_for_one_that_they_can()
+    {
+        var closed = Directory.CreateTempSubdirectory("tenon-closed-").FullName;
+        await using var lab = new SandboxLab(options => options with { DataDirectory = Path.Combine(closed, "data") });
+
+        Assert.Equal("works", await lab.Text(await lab.Open(), "echo works"));
+        Assert.StartsWith("/var/lib/tenon/", lab.Provider.Root, StringComparison.Ordinal);
+        Directory.Delete(closed, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("../etc")]
+    [InlineData("")]
+    [InlineData("a/b")]
+    public async Task What_is_no_session_id_makes_no_path(string session)
+    {
+        await using var lab = new SandboxLab();
+
+        await Assert.ThrowsAsync<ArgumentException>(() => lab.Open(session));
+    }
+
+    [Theory]
+    [InlineData(Architecture.X64)]
+    [InlineData(Architecture.Arm64)]
+    public void The_filter_is_a_program_whose_jumps_stay_inside(Architecture architecture)
+    {
+        var program = SeccompFilter.Build(architecture);
+
+        Assert.Equal(0, program.Length % 8);
+        for (var i = 0; i < program.Length; i += 8)
+        {
+            var reach = (i / 8) + 1 + Math.Max(program[i + 2], program[i + 3]);
+            Assert.True((program[i] & 7) != 5 || reach < program.Length / 8);
+        }
+
+        Assert.Throws<PlatformNotSupportedException>(() => SeccompFilter.Build(Architecture.S390x));
+    }
+
+    private static string OwnerOf(SandboxLab lab, string session) => File.ReadLines($"/proc/{lab.InitOf(session)}/status")
+        .First(line => line.StartsWith("Uid:", StringComparison.Ordinal));
+
+    private static SandboxOptions Options(SandboxLab lab) =>
+        new() { DataDirectory = lab.DataDirectory, HandPath = SandboxLab.HandPath };
+}
