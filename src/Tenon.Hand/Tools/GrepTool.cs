@@ -5,7 +5,9 @@ using Tenon.Hand.Processes;
 
 namespace Tenon.Hand.Tools;
 
-/// <summary><c>grep</c>: lines that match a regular expression, by ripgrep where the sandbox has it and it can.</summary>
+/// <summary>
+/// <c>grep</c>: lines that match a regular expression, by ripgrep where the sandbox has it and it can.
+/// </summary>
 internal sealed class GrepTool(Children children)
 {
     private static readonly string? Ripgrep = ShellEnvironment.Find("rg");

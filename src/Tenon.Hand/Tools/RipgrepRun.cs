@@ -65,7 +65,9 @@ internal sealed unsafe class RipgrepRun(Children children)
             : ToolAnswer.Error($"grep: {said}");
     }
 
-    /// <summary>Reads both pipes to their ends, the answer's limit, or the time limit, for which it answers false.</summary>
+    /// <summary>
+    /// Reads both pipes to their ends, the answer's limit, or the time limit, for which it answers false.
+    /// </summary>
     private bool Collect(int output, int errors, MemoryStream found, MemoryStream complaint)
     {
         var deadline = Environment.TickCount64 + (long)ToolLimits.GrepTime.TotalMilliseconds;

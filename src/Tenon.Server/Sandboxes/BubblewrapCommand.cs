@@ -8,7 +8,9 @@ namespace Tenon.Server.Sandboxes;
 /// </summary>
 internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles files)
 {
-    /// <summary>The descriptor numbers of <see cref="ChildProcess.Start"/>'s list, after the three standard ones.</summary>
+    /// <summary>
+    /// The descriptor numbers of <see cref="ChildProcess.Start"/>'s list, after the three standard ones.
+    /// </summary>
     public const int ListenDescriptor = 3;
     private const int FilterDescriptor = 4;
     private const int InfoDescriptor = 5;
@@ -16,6 +18,7 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
     private const string Home = "/home/" + SandboxEtc.User;
     private const string HandInside = "/run/tenon/hand";
     private const string InsideUid = "1000";
+    private static readonly Version CountsByNamespace = new(5, 14);
 
     private static readonly string[] TopDirectories = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
@@ -42,11 +45,16 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
             "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace",
             "--seccomp", $"{FilterDescriptor}", "--info-fd", $"{InfoDescriptor}",
             HandInside, instance,
-            // Counted for the sandbox's own uid; where all sandboxes share the server's, one would starve another.
-            uid is null ? "0" : options.ProcessesMax.ToString(CultureInfo.InvariantCulture),
+            ProcessesMax(uid),
         ]);
         return command;
     }
+
+    // Before Linux 5.14 processes were counted over all namespaces of a uid: where every sandbox has the server's
+    // own uid, one would starve the others and the server.
+    private string ProcessesMax(int? uid) => uid is not null || Environment.OSVersion.Version >= CountsByNamespace
+        ? options.ProcessesMax.ToString(CultureInfo.InvariantCulture)
+        : "0";
 
     private void AddSystem(List<string> command)
     {

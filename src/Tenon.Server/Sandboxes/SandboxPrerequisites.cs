@@ -69,14 +69,17 @@ public static class SandboxPrerequisites
         var allowed = cloning != "0" && (!int.TryParse(most, out var count) || count >= UserNamespacesNeeded);
         return new ProbeResult(
             "user namespaces are allowed", allowed, $"max_user_namespaces {most}, unprivileged_userns_clone {cloning}",
-            cloning == "0" ? "sysctl -w kernel.unprivileged_userns_clone=1" : "sysctl -w user.max_user_namespaces=15000");
+            cloning == "0"
+                ? "sysctl -w kernel.unprivileged_userns_clone=1"
+                : "sysctl -w user.max_user_namespaces=15000");
     }
 
     // Ubuntu's profile lets bubblewrap through only from its own path and version.
     private static ProbeResult AppArmor()
     {
         var restricted = Setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1";
-        var profile = Directory.Exists("/etc/apparmor.d") && Directory.EnumerateFiles("/etc/apparmor.d", "*bwrap*").Any();
+        var profile = Directory.Exists("/etc/apparmor.d")
+            && Directory.EnumerateFiles("/etc/apparmor.d", "*bwrap*").Any();
         return new ProbeResult(
             "AppArmor lets bubblewrap make user namespaces", !restricted || profile,
             restricted ? "restricted" : "not restricted",

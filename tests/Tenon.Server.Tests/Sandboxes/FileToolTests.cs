@@ -31,7 +31,8 @@ public sealed class FileToolTests : IAsyncLifetime
     {
         await _lab.Text(_sandbox, "seq 10 >ten");
 
-        Assert.Equal((false, expected), await Run("read", new { file_path = "ten", view_range = new[] { first, last } }));
+        Assert.Equal(
+            (false, expected), await Run("read", new { file_path = "ten", view_range = new[] { first, last } }));
     }
 
     [Fact]
@@ -153,9 +154,11 @@ public sealed class FileToolTests : IAsyncLifetime
     public async Task Glob_finds_by_doublestar_newest_first_and_bounded()
     {
         await _lab.Text(_sandbox,
-            "mkdir -p a/b .git && touch -d '1 hour ago' a/b/old.cs && touch a/new.cs .git/x.cs a/b/c.txt; ln -s /etc a/etc");
+            "mkdir -p a/b .git && touch -d '1 hour ago' a/b/old.cs "
+            + "&& touch a/new.cs .git/x.cs a/b/c.txt; ln -s /etc a/etc");
 
-        Assert.Equal((false, "/workspace/a/new.cs\n/workspace/a/b/old.cs"), await Run("glob", new { pattern = "**/*.cs" }));
+        Assert.Equal(
+            (false, "/workspace/a/new.cs\n/workspace/a/b/old.cs"), await Run("glob", new { pattern = "**/*.cs" }));
         Assert.Equal((false, "/workspace/a/new.cs"), await Run("glob", new { pattern = "*.{cs,fs}", path = "a" }));
         Assert.Equal((false, "no matches"), await Run("glob", new { pattern = "**/passwd" }));
         Assert.True((await Run("glob", new { pattern = "/etc/*" })).IsError);
