@@ -72,6 +72,11 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
         AddMemory(command, options.TmpBytes, "/tmp");
         command.AddRange(["--symlink", "/tmp", "/var/tmp"]);
         command.AddRange(["--ro-bind", files.Etc, "/etc"]);
+        foreach (var name in SandboxEtc.Mounted)
+        {
+            command.AddRange(["--ro-bind", "/etc/" + name, "/etc/" + name]);
+        }
+
         command.AddRange(["--ro-bind", Path.Combine(files.Shared, "hand"), HandInside]);
     }
 

@@ -8,7 +8,7 @@ namespace Tenon.Server.Sandboxes;
 /// Makes the <c>/etc</c> of sandboxes: made-up files in place of those that would name the host's users and
 /// networks, and copies of what programs in the lent <c>/usr</c> are found, trusted and drawn through.
 /// </summary>
-/// <remarks>One directory, because every mount adds about 0.3 ms to each start.</remarks>
+/// <remarks>Small things are copied, because every mount adds about 0.3 ms to each start.</remarks>
 internal static class SandboxEtc
 {
     public const string User = "agent";
@@ -16,9 +16,13 @@ internal static class SandboxEtc
     private const uint OpenDirectory = 0x1ED; // 0755
     private const uint OpenFile = 0x1A4; // 0644
 
-    private static readonly string[] Lent =
+    /// <summary>Directories of the host, mounted over empty ones of the same name.</summary>
+    public static IReadOnlyList<string> Mounted { get; } =
+        [.. ((string[])["alternatives", "ssl", "pki", "fonts"]).Where(name => Directory.Exists("/etc/" + name))];
+
+    private static readonly string[] Copied =
     [
-        "alternatives", "ssl", "ca-certificates", "pki", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
+        "ca-certificates", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
         "localtime", "mime.types", "protocols", "services", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk",
         "python3", "perl", "magic", "terminfo",
     ];
@@ -40,7 +44,7 @@ internal static class SandboxEtc
     /// </summary>
     public static string Prepare(string parent)
     {
-        var sources = Lent.Select(name => "/etc/" + name).Where(Path.Exists).ToList();
+        var sources = Copied.Select(name => "/etc/" + name).Where(Path.Exists).ToList();
         var target = Path.Combine(parent, "etc-" + StateOf(sources));
         if (Directory.Exists(target))
         {
@@ -54,6 +58,11 @@ internal static class SandboxEtc
         {
             File.WriteAllText(Path.Combine(temporary, name), text);
             LinuxCalls.Mode(Path.Combine(temporary, name), OpenFile);
+        }
+
+        foreach (var name in Mounted)
+        {
+            Directory.CreateDirectory(Path.Combine(temporary, name));
         }
 
         foreach (var source in sources)
@@ -83,7 +92,7 @@ internal static class SandboxEtc
         }
         else if (!IsOpen(source))
         {
-            // Not for everyone on the host, so not for a sandbox: the private keys beside the certificates.
+            // Not for everyone on the host, so not for a sandbox.
         }
         else if (source is DirectoryInfo directory)
         {
@@ -103,7 +112,7 @@ internal static class SandboxEtc
 
     private static string StateOf(IEnumerable<string> sources)
     {
-        var state = new StringBuilder(string.Concat(MadeUp.Values));
+        var state = new StringBuilder(string.Concat([.. MadeUp.Values, .. Mounted]));
         foreach (var entry in sources.Select(Entry).SelectMany(Tree))
         {
             state.Append(CultureInfo.InvariantCulture, $"{entry.FullName} {entry.LastWriteTimeUtc.Ticks}\n");
