@@ -14,6 +14,7 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
     public const int ListenDescriptor = 3;
     private const int FilterDescriptor = 4;
     private const int InfoDescriptor = 5;
+    private const int GateDescriptor = 6;
 
     private const string Home = "/home/" + SandboxEtc.User;
     private const string HandInside = "/run/tenon/hand";
@@ -44,6 +45,7 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
         [
             "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace",
             "--seccomp", $"{FilterDescriptor}", "--info-fd", $"{InfoDescriptor}",
+            "--block-fd", $"{GateDescriptor}",
             HandInside, instance,
             ProcessesMax(uid),
         ]);

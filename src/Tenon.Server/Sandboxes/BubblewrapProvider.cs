@@ -15,6 +15,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
 
     private readonly SandboxFiles _files;
     private readonly SandboxSockets _sockets;
+    private readonly SandboxCgroup _cgroup;
     private readonly BubblewrapStart _start;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
@@ -24,7 +25,8 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         _time = time;
         _files = new SandboxFiles(options);
         _sockets = new SandboxSockets(options);
-        _start = new BubblewrapStart(new BubblewrapCommand(options, _files), _files, time);
+        _cgroup = new SandboxCgroup(options, time);
+        _start = new BubblewrapStart(new BubblewrapCommand(options, _files), _files, _cgroup, time);
     }
 
     /// <summary>Where the sessions' folders are; not always below the data directory.</summary>
@@ -73,6 +75,8 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
                 await Destroy(sessionId, cancellationToken);
             }
         }
+
+        _cgroup.RemoveEmpty();
     }
 
     public async ValueTask DisposeAsync()
@@ -133,6 +137,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             started.Process.Kill();
             started.Process.Dispose();
             File.Delete(socket);
+            _cgroup.Remove(instance);
             throw exception is SandboxException
                 ? new SandboxException($"The sandbox did not start: {BubblewrapStart.Log(folder)}", exception)
                 : exception;
@@ -174,15 +179,16 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
-    private static void End(SandboxRecord? record)
+    private void End(SandboxRecord? record)
     {
         if (record is not null)
         {
             using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
             process?.Kill();
-            if (record.Socket is { } socket)
+            if (record is { Instance: { } instance, Socket: { } socket })
             {
                 File.Delete(socket);
+                _cgroup.Remove(instance);
             }
         }
 

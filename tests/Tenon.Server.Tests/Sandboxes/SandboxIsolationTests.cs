@@ -88,6 +88,20 @@ public sealed class SandboxIsolationTests
     }
 
     [Fact]
+    public async Task A_command_that_takes_too_much_memory_ends_and_the_hand_lives()
+    {
+        await using var lab = new SandboxLab(options => options with { MemoryBytes = 96 * 1024 * 1024 });
+        var sandbox = await lab.Open();
+        var bounded = SandboxPrerequisites.Lacks(Options(lab)).Single(lack => lack.Name.Contains("memory")).Held;
+
+        var output = await lab.Bash(sandbox, "x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}");
+
+        // Without control groups nothing stops it; the doctor says so.
+        Assert.Equal(bounded, output.IsError);
+        Assert.Equal("alive", await lab.Text(sandbox, "echo alive"));
+    }
+
+    [Fact]
     public async Task A_new_workspace_holds_the_template_and_nothing_that_its_links_point_to()
     {
         var template = Directory.CreateTempSubdirectory("tenon-template-").FullName;
