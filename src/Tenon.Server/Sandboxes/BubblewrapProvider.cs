@@ -50,6 +50,18 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             return slot.Sandbox;
         }, cancellationToken);
 
+    /// <summary>
+    /// Ends the session's sandbox and keeps its files; the next <see cref="Open"/> starts a fresh one.
+    /// </summary>
+    public Task Stop(string sessionId, CancellationToken cancellationToken) =>
+        Alone(sessionId, async slot =>
+        {
+            await Release(slot);
+            var record = _files.FolderOf(sessionId).ReadRecord();
+            await Task.Run(() => End(record), CancellationToken.None);
+            return true;
+        }, cancellationToken);
+
     public Task Destroy(string sessionId, CancellationToken cancellationToken) =>
         Alone(sessionId, async slot =>
         {

@@ -74,12 +74,15 @@ public static class SandboxPrerequisites
                 : "sysctl -w user.max_user_namespaces=15000");
     }
 
-    /// <summary>What this machine cannot do for sandboxes that others can; none of it keeps them from running.</summary>
+    /// <summary>
+    /// What this machine cannot do for sandboxes that others can; none of it keeps them from running.
+    /// </summary>
     public static IReadOnlyList<ProbeResult> Lacks(SandboxOptions options) =>
     [
         new("each session has a uid of its own", SandboxFiles.IsRoot, $"uid {LinuxCalls.EffectiveUid}",
             "Run the server as root; it starts every sandbox as an unprivileged uid."),
-        new("a sandbox's memory is bounded", new SandboxCgroup(options, TimeProvider.System).IsAvailable, "control groups, memory and pids",
+        new("a sandbox's memory is bounded", new SandboxCgroup(options, TimeProvider.System).IsAvailable,
+            "control groups, memory and pids",
             "Run the server as root on a host, or in a container with a writable /sys/fs/cgroup."),
         new("the size of a workspace is bounded", false, "no quota is set",
             "Keep the data directory on a file system of its own."),

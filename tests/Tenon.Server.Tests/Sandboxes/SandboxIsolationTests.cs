@@ -121,6 +121,22 @@ public sealed class SandboxIsolationTests
     }
 
     [Fact]
+    public async Task A_stopped_sandbox_keeps_its_files_and_nothing_runs()
+    {
+        await using var lab = new SandboxLab();
+        var sandbox = await lab.Open();
+        await lab.Text(sandbox, "echo kept >file");
+        var pid = lab.InitOf();
+
+        await lab.Provider.Stop("sesn_1", SandboxLab.Cancelled);
+
+        Assert.False(SandboxLab.IsAlive(pid));
+        var fresh = await lab.Open();
+        Assert.NotEqual(sandbox.Instance, fresh.Instance);
+        Assert.Equal("kept", await lab.Text(fresh, "cat file"));
+    }
+
+    [Fact]
     public async Task A_hand_that_does_not_run_is_a_clear_failure_and_leaves_nothing()
     {
         await using var lab = new SandboxLab(options => options with { HandPath = "/usr/bin/false" });
