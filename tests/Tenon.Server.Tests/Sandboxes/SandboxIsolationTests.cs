@@ -18,6 +18,35 @@ public sealed class SandboxIsolationTests
         Assert.Empty(Directory.GetDirectories(lab.Provider.Root, "selftest*"));
     }
 
+    [Theory]
+    [InlineData("--seccomp", 2, "exec 4<&-", "no AF_NETLINK socket, no AF_VSOCK socket")]
+    [InlineData("--seccomp", 2, "", "no AF_VSOCK socket, no descriptor of the server is inherited")]
+    [InlineData("--unshare-all", 1, "", "no network but loopback")]
+    public async Task A_sandbox_with_a_part_taken_away_is_found_out(
+        string flag, int words, string also, string expected)
+    {
+        await using var lab = new SandboxLab();
+        var weakened = Path.Combine(lab.DataDirectory, "bwrap");
+        await File.WriteAllTextAsync(weakened, $$"""
+            #!/bin/bash
+            for word in "$@"; do
+              if [[ $word == {{flag}} ]]; then left={{words}}; fi
+              if ((left-- > 0)); then continue; fi
+              words+=("$word")
+            done
+            {{also}}
+            [[ {{flag}} == --unshare-all ]] && words=(--unshare-pid --unshare-uts --unshare-ipc "${words[@]}")
+            exec /usr/bin/bwrap "${words[@]}"
+            """, SandboxLab.Cancelled);
+        LinuxCalls.Mode(weakened, 0x1ED);
+
+        var results = await SandboxSelfTest.Run(
+            Options(lab) with { BubblewrapPath = weakened }, TimeProvider.System, SandboxLab.Cancelled);
+
+        var broken = results.Where(result => !result.Held).Select(result => result.Name).ToList();
+        Assert.Empty(expected.Split(", ").Except(broken));
+    }
+
     [Fact]
     public async Task A_self_test_without_bubblewrap_is_a_failed_probe_with_the_reason()
     {
