@@ -28,6 +28,20 @@ internal sealed class BubblewrapStart(
 
     public async Task<StartedSandbox> Run(SandboxFolder folder, int? uid, string instance, string socketPath)
     {
+        try
+        {
+            return await Attempt(folder, uid, instance, socketPath);
+        }
+        catch
+        {
+            // Whatever went wrong, nobody will listen there.
+            File.Delete(socketPath);
+            throw;
+        }
+    }
+
+    private async Task<StartedSandbox> Attempt(SandboxFolder folder, int? uid, string instance, string socketPath)
+    {
         for (var attempt = 1; ; attempt++)
         {
             File.Delete(socketPath);
@@ -44,7 +58,6 @@ internal sealed class BubblewrapStart(
 
             if (attempt == AttemptsMax || !error.Contains("temporarily unavailable", StringComparison.Ordinal))
             {
-                File.Delete(socketPath);
                 throw new SandboxException($"The sandbox did not start: {error} `tenon doctor` says what is missing.");
             }
 

@@ -179,12 +179,15 @@ public sealed class SandboxIsolationTests
     public async Task A_data_directory_that_others_cannot_walk_is_left_for_one_that_they_can()
     {
         var closed = Directory.CreateTempSubdirectory("tenon-closed-").FullName;
-        await using var lab = new SandboxLab(options => options with { DataDirectory = Path.Combine(closed, "data") });
+        await using (var lab = new SandboxLab(options => options with { DataDirectory = Path.Combine(closed, "data") }))
+        {
+            Assert.Equal("works", await lab.Text(await lab.Open(), "echo works"));
+            // Only another uid is stopped by it; an ordinary user's sandboxes stay where they were asked to be.
+            Assert.StartsWith(
+                Environment.IsPrivilegedProcess ? "/var/lib/tenon/" : closed,
+                lab.Provider.Root, StringComparison.Ordinal);
+        }
 
-        Assert.Equal("works", await lab.Text(await lab.Open(), "echo works"));
-        // Only another uid is stopped by it; an ordinary user's sandboxes stay where they were asked to be.
-        Assert.StartsWith(
-            Environment.IsPrivilegedProcess ? "/var/lib/tenon/" : closed, lab.Provider.Root, StringComparison.Ordinal);
         Directory.Delete(closed, recursive: true);
     }
 
