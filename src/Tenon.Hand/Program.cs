@@ -18,6 +18,12 @@ using var tools = new Toolbox(new Children());
 var receipts = new Receipts(tools);
 using var slots = new SemaphoreSlim(ToolLimits.Connections);
 
+// A server that died between starting this sandbox and writing it down would leave it for ever.
+if (!listener.Poll(ToolLimits.FirstConnection, SelectMode.SelectRead))
+{
+    return 3;
+}
+
 while (true)
 {
     slots.Wait();

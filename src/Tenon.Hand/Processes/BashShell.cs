@@ -39,6 +39,9 @@ internal sealed class BashShell
     private const int SetStatusFlags = 4;
     private const nint PidDescriptorOpen = 434;
 
+    // When memory runs out, the kernel shall take a command and not the hand; what the shell starts inherits this.
+    private const string Prologue = "\\builtin echo 500 2>/dev/null >/proc/self/oom_score_adj\n";
+
     private readonly int _commands;
     private readonly int _output;
     private readonly int _marker;
@@ -52,6 +55,7 @@ internal sealed class BashShell
     private ShellCommand? _next;
     private ShellCommand? _current;
     private ReadOnlyMemory<byte> _unsent;
+    private string _prologue = Prologue;
     private volatile bool _closed;
     private bool _released;
 
@@ -88,7 +92,9 @@ internal sealed class BashShell
 
     public bool Alive => !_closed && !_child.Exit.IsCompleted;
 
-    /// <summary>Runs a command. After any end but <see cref="CommandEnd.Finished"/> the shell is of no more use.</summary>
+    /// <summary>
+    /// Runs a command. After any end but <see cref="CommandEnd.Finished"/> the shell is of no more use.
+    /// </summary>
     public async Task<(CommandEnd End, int Status)> Run(ShellCommand command)
     {
         lock (_gate)
@@ -181,7 +187,8 @@ internal sealed class BashShell
         }
 
         DrainDropped();
-        _unsent = Script(_current.Text);
+        _unsent = Encoding.UTF8.GetBytes(_prologue + Script(_current.Text));
+        _prologue = "";
         if (_child.Exit.IsCompleted)
         {
             End(CommandEnd.ShellExited, _child.Exit.Result);
@@ -190,9 +197,9 @@ internal sealed class BashShell
 
     // `eval` with the command as one quoted word: what is wrong in the command cannot reach past it, and
     // a `break` in it has no loop of ours to leave. The braces keep `set -x` from tracing our own line.
-    private byte[] Script(string command) => Encoding.UTF8.GetBytes(
+    private string Script(string command) =>
         $"\\builtin eval -- '{command.Replace("'", "'\\''", StringComparison.Ordinal)}' </dev/null {MarkerNumber}>&-; "
-        + $"{{ \\builtin printf '%s %d %s\\0' {_nonce} \"$?\" \"$PWD\" >&{MarkerNumber}; }} 2>/dev/null\n");
+        + $"{{ \\builtin printf '%s %d %s\\0' {_nonce} \"$?\" \"$PWD\" >&{MarkerNumber}; }} 2>/dev/null\n";
 
     private unsafe void Send()
     {

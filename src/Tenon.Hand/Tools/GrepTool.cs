@@ -5,7 +5,9 @@ using Tenon.Hand.Processes;
 
 namespace Tenon.Hand.Tools;
 
-/// <summary><c>grep</c>: lines that match a regular expression, by ripgrep where the sandbox has it.</summary>
+/// <summary>
+/// <c>grep</c>: lines that match a regular expression, by ripgrep where the sandbox has it and it can.
+/// </summary>
 internal sealed class GrepTool(Children children)
 {
     private static readonly string? Ripgrep = ShellEnvironment.Find("rg");
@@ -25,12 +27,14 @@ internal sealed class GrepTool(Children children)
             throw new ToolFault($"grep: {shown} is not a regular file");
         }
 
-        return Ripgrep is { } program
+        // What ripgrep does not know, such as looking ahead, the own search may.
+        var answer = Ripgrep is { } program
             ? new RipgrepRun(children).Run(program, pattern, root, cancellationToken)
-            : Walk(pattern, root, cancellationToken);
+            : null;
+        return answer ?? Walk(pattern, root, cancellationToken);
     }
 
-    internal static ToolAnswer Walk(string pattern, string root, CancellationToken cancellationToken)
+    private static ToolAnswer Walk(string pattern, string root, CancellationToken cancellationToken)
     {
         var regex = Compile(pattern);
         var found = new StringBuilder();
@@ -50,7 +54,7 @@ internal sealed class GrepTool(Children children)
             }
         }
 
-        return ToolAnswer.Ok(found.Length == 0 ? "no matches" : found.ToString());
+        return ToolAnswer.Ok(found.Length == 0 ? "no matches" : found.ToString().TrimEnd('\n'));
     }
 
     private static Regex Compile(string pattern)

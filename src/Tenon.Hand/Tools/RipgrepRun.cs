@@ -13,7 +13,8 @@ internal sealed unsafe class RipgrepRun(Children children)
 
     private readonly byte[] _chunk = new byte[16 * 1024];
 
-    public ToolAnswer Run(string program, string pattern, string root, CancellationToken cancellationToken)
+    /// <summary>Null when ripgrep does not know the pattern's syntax.</summary>
+    public ToolAnswer? Run(string program, string pattern, string root, CancellationToken cancellationToken)
     {
         var output = Pipe();
         var errors = Pipe();
@@ -43,7 +44,7 @@ internal sealed unsafe class RipgrepRun(Children children)
         "--max-columns", $"{ToolLimits.GrepLineChars}", "-e", pattern, "--", root,
     ];
 
-    private static ToolAnswer Answer(MemoryStream found, MemoryStream complaint, bool inTime, int status)
+    private static ToolAnswer? Answer(MemoryStream found, MemoryStream complaint, bool inTime, int status)
     {
         var text = Encoding.UTF8.GetString(found.GetBuffer(), 0, (int)found.Length);
         if (found.Length >= ToolLimits.GrepOutputBytes)
@@ -57,12 +58,16 @@ internal sealed unsafe class RipgrepRun(Children children)
         }
 
         // Ripgrep also complains when it found something but could not read one file among many.
+        var said = Encoding.UTF8.GetString(complaint.GetBuffer(), 0, (int)complaint.Length).Trim();
         return text.Length > 0 ? ToolAnswer.Ok(text.TrimEnd('\n'))
             : status is 0 or NothingFound ? ToolAnswer.Ok("no matches")
-            : ToolAnswer.Error("grep: " + Encoding.UTF8.GetString(complaint.GetBuffer(), 0, (int)complaint.Length).Trim());
+            : said.Contains("regex parse error", StringComparison.Ordinal) ? null
+            : ToolAnswer.Error($"grep: {said}");
     }
 
-    /// <summary>Reads both pipes to their ends, the answer's limit, or the time limit, for which it answers false.</summary>
+    /// <summary>
+    /// Reads both pipes to their ends, the answer's limit, or the time limit, for which it answers false.
+    /// </summary>
     private bool Collect(int output, int errors, MemoryStream found, MemoryStream complaint)
     {
         var deadline = Environment.TickCount64 + (long)ToolLimits.GrepTime.TotalMilliseconds;
@@ -77,7 +82,12 @@ internal sealed unsafe class RipgrepRun(Children children)
                 return false;
             }
 
-            _ = Kernel.Poll(entries, 2, (int)left);
+            if (Kernel.Poll(entries, 2, (int)left) < 0)
+            {
+                // Interrupted: what the entries say is from the time before.
+                continue;
+            }
+
             if (!Take(ref entries[0], found, ToolLimits.GrepOutputBytes))
             {
                 return true;

@@ -46,6 +46,9 @@ internal static class ToolLimits
     /// <summary>Bounds the text of all kept results together.</summary>
     public const long ReceiptChars = 16L * 1024 * 1024;
 
+    /// <summary>A server connects in milliseconds after the start.</summary>
+    public static readonly TimeSpan FirstConnection = TimeSpan.FromMinutes(1);
+
     /// <summary>Connections at once: a server, its dead predecessors, and some to spare.</summary>
     public const int Connections = 16;
 }

@@ -8,24 +8,20 @@ namespace Tenon.Server.Sandboxes;
 /// </summary>
 internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles files)
 {
-    /// <summary>The descriptor numbers of <see cref="ChildProcess.Start"/>'s list, after the three standard ones.</summary>
+    /// <summary>
+    /// The descriptor numbers of <see cref="ChildProcess.Start"/>'s list, after the three standard ones.
+    /// </summary>
     public const int ListenDescriptor = 3;
     private const int FilterDescriptor = 4;
     private const int InfoDescriptor = 5;
+    private const int GateDescriptor = 6;
 
-    private const string Home = "/home/" + MadeUpEtc.User;
+    private const string Home = "/home/" + SandboxEtc.User;
     private const string HandInside = "/run/tenon/hand";
     private const string InsideUid = "1000";
+    private static readonly Version CountsByNamespace = new(5, 14);
 
     private static readonly string[] TopDirectories = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
-
-    // A host that lends /usr lends these too: programs in it are found, trusted and drawn through them.
-    private static readonly string[] LentEtc =
-    [
-        "alternatives", "ssl", "ca-certificates", "pki", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-        "localtime", "mime.types", "protocols", "services", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk",
-        "python3", "perl", "magic", "terminfo",
-    ];
 
     public List<string> Build(SandboxFolder folder, int? uid, string instance)
     {
@@ -49,12 +45,18 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
         [
             "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace",
             "--seccomp", $"{FilterDescriptor}", "--info-fd", $"{InfoDescriptor}",
+            "--block-fd", $"{GateDescriptor}",
             HandInside, instance,
-            // Counted for the sandbox's own uid; where all sandboxes share the server's, one would starve another.
-            uid is null ? "0" : options.ProcessesMax.ToString(CultureInfo.InvariantCulture),
+            ProcessesMax(uid),
         ]);
         return command;
     }
+
+    // Before Linux 5.14 processes were counted over all namespaces of a uid: where every sandbox has the server's
+    // own uid, one would starve the others and the server.
+    private string ProcessesMax(int? uid) => uid is not null || Environment.OSVersion.Version >= CountsByNamespace
+        ? options.ProcessesMax.ToString(CultureInfo.InvariantCulture)
+        : "0";
 
     private void AddSystem(List<string> command)
     {
@@ -71,14 +73,10 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
         AddMemory(command, options.SharedMemoryBytes, "/dev/shm");
         AddMemory(command, options.TmpBytes, "/tmp");
         command.AddRange(["--symlink", "/tmp", "/var/tmp"]);
-        foreach (var name in LentEtc.Where(name => Path.Exists("/etc/" + name)))
+        command.AddRange(["--ro-bind", files.Etc, "/etc"]);
+        foreach (var name in SandboxEtc.Mounted)
         {
             command.AddRange(["--ro-bind", "/etc/" + name, "/etc/" + name]);
-        }
-
-        foreach (var name in MadeUpEtc.Files.Keys)
-        {
-            command.AddRange(["--ro-bind", Path.Combine(files.Shared, name), "/etc/" + name]);
         }
 
         command.AddRange(["--ro-bind", Path.Combine(files.Shared, "hand"), HandInside]);
@@ -103,7 +101,7 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
         command.Add("--clearenv");
         foreach (var (name, value) in (ReadOnlySpan<(string, string)>)[
             ("PATH", Home + "/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ("HOME", Home), ("USER", MadeUpEtc.User), ("LOGNAME", MadeUpEtc.User), ("SHELL", "/bin/bash"),
+            ("HOME", Home), ("USER", SandboxEtc.User), ("LOGNAME", SandboxEtc.User), ("SHELL", "/bin/bash"),
             ("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TMPDIR", "/tmp")])
         {
             command.AddRange(["--setenv", name, value]);

@@ -15,6 +15,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
 
     private readonly SandboxFiles _files;
     private readonly SandboxSockets _sockets;
+    private readonly SandboxCgroup _cgroup;
     private readonly BubblewrapStart _start;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
@@ -24,7 +25,8 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         _time = time;
         _files = new SandboxFiles(options);
         _sockets = new SandboxSockets(options);
-        _start = new BubblewrapStart(new BubblewrapCommand(options, _files), _files, time);
+        _cgroup = new SandboxCgroup(options, time);
+        _start = new BubblewrapStart(new BubblewrapCommand(options, _files), _files, _cgroup, time);
     }
 
     /// <summary>Where the sessions' folders are; not always below the data directory.</summary>
@@ -48,6 +50,18 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             return slot.Sandbox;
         }, cancellationToken);
 
+    /// <summary>
+    /// Ends the session's sandbox and keeps its files; the next <see cref="Open"/> starts a fresh one.
+    /// </summary>
+    public Task Stop(string sessionId, CancellationToken cancellationToken) =>
+        Alone(sessionId, async slot =>
+        {
+            await Release(slot);
+            var record = _files.FolderOf(sessionId).ReadRecord();
+            await Task.Run(() => End(record), CancellationToken.None);
+            return true;
+        }, cancellationToken);
+
     public Task Destroy(string sessionId, CancellationToken cancellationToken) =>
         Alone(sessionId, async slot =>
         {
@@ -61,7 +75,9 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             return true;
         }, cancellationToken);
 
-    /// <summary>Ends the sandboxes, and deletes the files, of sessions that are no more. For the start of a server.</summary>
+    /// <summary>
+    /// Ends the sandboxes, and deletes the files, of sessions that are no more. For the start of a server.
+    /// </summary>
     public async Task Reap(Func<string, ValueTask<bool>> sessionExists, CancellationToken cancellationToken)
     {
         foreach (var sessionId in _files.Sessions())
@@ -71,6 +87,8 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
                 await Destroy(sessionId, cancellationToken);
             }
         }
+
+        _cgroup.RemoveEmpty();
     }
 
     public async ValueTask DisposeAsync()
@@ -81,7 +99,9 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
-    /// <summary>The living sandbox of an earlier server, or null. One that does not answer as it should is ended.</summary>
+    /// <summary>
+    /// The living sandbox of an earlier server, or null. One that does not answer as it should is ended.
+    /// </summary>
     private async Task<BubblewrapSandbox?> Attach(SandboxFolder folder, CancellationToken cancellationToken)
     {
         if (folder.ReadRecord() is not { Instance: { } instance, Socket: { } socket } record)
@@ -129,6 +149,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             started.Process.Kill();
             started.Process.Dispose();
             File.Delete(socket);
+            _cgroup.Remove(instance);
             throw exception is SandboxException
                 ? new SandboxException($"The sandbox did not start: {BubblewrapStart.Log(folder)}", exception)
                 : exception;
@@ -170,15 +191,16 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
-    private static void End(SandboxRecord? record)
+    private void End(SandboxRecord? record)
     {
         if (record is not null)
         {
             using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
             process?.Kill();
-            if (record.Socket is { } socket)
+            if (record is { Instance: { } instance, Socket: { } socket })
             {
                 File.Delete(socket);
+                _cgroup.Remove(instance);
             }
         }
 

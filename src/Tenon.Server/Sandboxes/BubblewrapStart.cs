@@ -14,7 +14,8 @@ internal sealed record StartedSandbox(SandboxProcess Process, int LauncherPid);
 /// The hand gets its socket listening already, as a descriptor. Its path is therefore nowhere inside, where a command
 /// could replace it, and the server can connect before the hand runs.
 /// </remarks>
-internal sealed class BubblewrapStart(BubblewrapCommand command, SandboxFiles files, TimeProvider time)
+internal sealed class BubblewrapStart(
+    BubblewrapCommand command, SandboxFiles files, SandboxCgroup cgroup, TimeProvider time)
 {
     /// <summary>A busy kernel refuses a fork for a moment after a sandbox with many processes has ended.</summary>
     private const int AttemptsMax = 4;
@@ -27,6 +28,20 @@ internal sealed class BubblewrapStart(BubblewrapCommand command, SandboxFiles fi
 
     public async Task<StartedSandbox> Run(SandboxFolder folder, int? uid, string instance, string socketPath)
     {
+        try
+        {
+            return await Attempt(folder, uid, instance, socketPath);
+        }
+        catch
+        {
+            // Whatever went wrong, nobody will listen there.
+            File.Delete(socketPath);
+            throw;
+        }
+    }
+
+    private async Task<StartedSandbox> Attempt(SandboxFolder folder, int? uid, string instance, string socketPath)
+    {
         for (var attempt = 1; ; attempt++)
         {
             File.Delete(socketPath);
@@ -35,7 +50,7 @@ internal sealed class BubblewrapStart(BubblewrapCommand command, SandboxFiles fi
             listener.Bind(new UnixDomainSocketEndPoint(socketPath + NewSuffix));
             listener.Listen(ListenBacklog);
             File.Move(socketPath + NewSuffix, socketPath);
-            var (started, error) = Once(folder, command.Build(folder, uid, instance), listener);
+            var (started, error) = Once(folder, command.Build(folder, uid, instance), instance, listener);
             if (started is not null)
             {
                 return started;
@@ -43,7 +58,6 @@ internal sealed class BubblewrapStart(BubblewrapCommand command, SandboxFiles fi
 
             if (attempt == AttemptsMax || !error.Contains("temporarily unavailable", StringComparison.Ordinal))
             {
-                File.Delete(socketPath);
                 throw new SandboxException($"The sandbox did not start: {error} `tenon doctor` says what is missing.");
             }
 
@@ -68,18 +82,22 @@ internal sealed class BubblewrapStart(BubblewrapCommand command, SandboxFiles fi
         }
     }
 
-    private (StartedSandbox? Started, string Error) Once(SandboxFolder folder, List<string> line, Socket listener)
+    private (StartedSandbox? Started, string Error) Once(
+        SandboxFolder folder, List<string> line, string instance, Socket listener)
     {
         using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         using var log = File.OpenHandle(folder.LogPath, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         using var filter = File.OpenHandle(Path.Combine(files.Shared, "filter"));
         var (infoRead, infoWrite) = LinuxCalls.Pipe();
+        var (gateRead, gateWrite) = LinuxCalls.Pipe();
         using (infoRead)
+        using (gateWrite)
         {
             int launcher;
             using (infoWrite)
+            using (gateRead)
             {
-                var high = ((SafeHandle[])[nothing, log, log, listener.SafeHandle, filter, infoWrite])
+                var high = ((SafeHandle[])[nothing, log, log, listener.SafeHandle, filter, infoWrite, gateRead])
                     .Select(LinuxCalls.DuplicateHigh).ToList();
                 launcher = ChildProcess.Start(line, high);
                 high.ForEach(handle => handle.Dispose());
@@ -96,10 +114,32 @@ internal sealed class BubblewrapStart(BubblewrapCommand command, SandboxFiles fi
             }
 
             LauncherReaper.Add(launcher);
-            var pid = ReadPid(infoRead);
-            return SandboxProcess.Find(pid, null) is { } process
-                ? (new StartedSandbox(process, launcher), "")
-                : (null, Log(folder));
+            if (SandboxProcess.Find(ReadPid(infoRead), null) is not { } process)
+            {
+                return (null, Log(folder));
+            }
+
+            Bound(process, instance);
+            using var gate = new FileStream(gateWrite, FileAccess.Write, 0);
+            gate.Write("1"u8);
+            return (new StartedSandbox(process, launcher), "");
+        }
+    }
+
+    // Before the gate opens: nothing of the sandbox may run outside its bounds.
+    private void Bound(SandboxProcess process, string instance)
+    {
+        try
+        {
+            cgroup.Join(instance, process.Pid);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Killed first, because closing the gate would open it.
+            process.Kill();
+            process.Dispose();
+            cgroup.Remove(instance);
+            throw new SandboxException($"The sandbox could not be bounded: {exception.Message}", exception);
         }
     }
 

@@ -14,6 +14,7 @@ internal static unsafe partial class LinuxCalls
     private const nint PidDescriptorSignal = 424;
     private const nint PidDescriptorOpen = 434;
     private const int NoSuchProcess = 3;
+    private const int Interrupted = 4;
     private const short PollIn = 1;
 
     // Sources of descriptors for a child are moved up here, so that none of them is also another one's target.
@@ -51,7 +52,15 @@ internal static unsafe partial class LinuxCalls
     public static bool WaitForDeath(SafeFileHandle process, int milliseconds)
     {
         var entry = new PollEntry { Descriptor = (int)process.DangerousGetHandle(), Events = PollIn };
-        return poll(&entry, 1, milliseconds) == 1;
+        var deadline = Environment.TickCount64 + milliseconds;
+        int ready;
+        do
+        {
+            ready = poll(&entry, 1, (int)Math.Max(0, deadline - Environment.TickCount64));
+        }
+        while (ready < 0 && Marshal.GetLastPInvokeError() == Interrupted);
+
+        return ready == 1;
     }
 
     /// <summary>Reaps a child if it is dead. True when there is nothing left to reap.</summary>

@@ -32,7 +32,8 @@ internal sealed class SandboxFiles
         var below = Path.GetFullPath(Path.Combine(options.DataDirectory, "sandboxes"));
         Root = !IsRoot || BlockingDirectory(below) is null
             ? below
-            : Path.Combine(FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
+            : Path.Combine(
+                FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
         _shared = new Lazy<string>(PrepareShared);
     }
 
@@ -43,6 +44,9 @@ internal sealed class SandboxFiles
 
     /// <summary>The directory with the files that every sandbox shares; made at the first use.</summary>
     public string Shared => _shared.Value;
+
+    /// <summary>What sandboxes get as <c>/etc</c>; known once <see cref="Shared"/> is.</summary>
+    public string Etc { get; private set; } = "";
 
     public SandboxFolder FolderOf(string sessionId)
     {
@@ -205,11 +209,7 @@ internal sealed class SandboxFiles
         Share(Path.Combine(shared, "hand"), File.ReadAllBytes(_options.HandPath), ReadableProgram);
         Share(
             Path.Combine(shared, "filter"), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
-        foreach (var (name, text) in MadeUpEtc.Files)
-        {
-            Share(Path.Combine(shared, name), Encoding.UTF8.GetBytes(text), Readable);
-        }
-
+        Etc = SandboxEtc.Prepare(shared);
         return shared;
     }
 
@@ -226,21 +226,4 @@ internal sealed class SandboxFiles
         LinuxCalls.Mode(temporary, mode);
         File.Move(temporary, path, overwrite: true);
     }
-}
-
-/// <summary>The files of <c>/etc</c> that a sandbox gets in place of the host's, which would name its users.</summary>
-internal static class MadeUpEtc
-{
-    public const string User = "agent";
-
-    public static IReadOnlyDictionary<string, string> Files { get; } = new Dictionary<string, string>
-    {
-        ["passwd"] = $"root:x:0:0:root:/:/usr/sbin/nologin\n{User}:x:1000:1000:Agent:/home/{User}:/bin/bash\n"
-            + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-        ["group"] = $"root:x:0:\n{User}:x:1000:\nnogroup:x:65534:\n",
-        ["hosts"] = "127.0.0.1 localhost sandbox\n::1 localhost ip6-localhost\n",
-        ["resolv.conf"] = "# A sandbox has no name server; what it may reach, it reaches through the proxy.\n",
-        ["hostname"] = "sandbox\n",
-        ["nsswitch.conf"] = "passwd: files\ngroup: files\nhosts: files\n",
-    };
 }

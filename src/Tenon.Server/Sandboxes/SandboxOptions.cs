@@ -31,9 +31,14 @@ public sealed record SandboxOptions
     /// <summary>Size of <c>/dev/shm</c>, which is memory; browsers want some.</summary>
     public long SharedMemoryBytes { get; init; } = 256L * 1024 * 1024;
 
+    /// <summary>Memory of a sandbox with all its processes and memory file systems, where it can be bounded.</summary>
+    public long MemoryBytes { get; init; } = 4L * 1024 * 1024 * 1024;
+
     /// <summary>Processes and threads at once: a parallel build fits, a fork bomb ends.</summary>
     public int ProcessesMax { get; init; } = 1024;
 
-    /// <summary>Where the server's sockets to its sandboxes stand; null chooses. Short: a socket's path has 107 bytes.</summary>
+    /// <summary>
+    /// Where the server's sockets to its sandboxes stand; null chooses. Short: a socket's path has 107 bytes.
+    /// </summary>
     public string? SocketDirectory { get; init; }
 }

@@ -22,7 +22,9 @@ public abstract class SandboxConformance : IAsyncLifetime
     [Fact]
     public async Task Directory_variables_functions_and_jobs_last_from_call_to_call()
     {
-        await Lab.Text(Sandbox, "mkdir -p deep && cd deep && export COLOUR=blue && say() { echo \"said $1\"; }; sleep 600 &");
+        await Lab.Text(
+            Sandbox,
+            "mkdir -p deep && cd deep && export COLOUR=blue && say() { echo \"said $1\"; }; sleep 600 &");
 
         Assert.Equal(
             "/workspace/deep blue said hi Running",
@@ -75,12 +77,10 @@ public abstract class SandboxConformance : IAsyncLifetime
     public async Task A_call_under_way_goes_on_while_the_server_restarts()
     {
         await Lab.Text(Sandbox, "mkfifo gate");
-        var call = Lab.Make("bash", new { command = "echo begun >begun; read line <gate; echo got $line" }, "sevt_long");
+        var call = Lab.Make(
+            "bash", new { command = "echo begun >begun; read line <gate; echo got $line" }, "sevt_long");
         var lost = Sandbox.Call(call, SandboxLab.Cancelled);
-        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text().EndsWith("begun", StringComparison.Ordinal))
-        {
-            await Task.Yield();
-        }
+        await Begun();
 
         await Lab.Restart();
         await Assert.ThrowsAsync<SandboxException>(() => lost);
@@ -107,10 +107,7 @@ public abstract class SandboxConformance : IAsyncLifetime
         var call = Sandbox.Call(
             Lab.Make("bash", new { command = "echo begun >begun; sleep 611 & setsid sleep 611; sleep 611" }),
             cancellation.Token);
-        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text().EndsWith("begun", StringComparison.Ordinal))
-        {
-            await Task.Yield();
-        }
+        await Begun();
 
         var started = TimeProvider.System.GetTimestamp();
         await cancellation.CancelAsync();
@@ -140,13 +137,14 @@ public abstract class SandboxConformance : IAsyncLifetime
     [Fact]
     public async Task Destroying_a_session_ends_every_process_and_deletes_every_file()
     {
-        await Lab.Text(Sandbox, "setsid nohup sleep 600 >/dev/null 2>&1 & mkdir -p a/b && echo x >a/b/c && chmod 000 a");
+        await Lab.Text(
+            Sandbox, "setsid nohup sleep 600 >/dev/null 2>&1 & mkdir -p a/b && echo x >a/b/c && chmod 000 a");
         var (pid, folder) = (Lab.InitOf(), Lab.Provider.FolderOf("sesn_1").Path);
 
         await Lab.Provider.Destroy("sesn_1", SandboxLab.Cancelled);
 
         Assert.False(Directory.Exists(folder));
-        Assert.False(File.Exists($"/proc/{pid}/ns/pid"));
+        Assert.False(SandboxLab.IsAlive(pid));
         await Assert.ThrowsAsync<SandboxException>(() => Lab.Bash(Sandbox, "true"));
     }
 
@@ -161,6 +159,15 @@ public abstract class SandboxConformance : IAsyncLifetime
 
         Assert.False(Directory.Exists(folder));
         Assert.Equal(other.Instance, (await Lab.Open("sesn_2")).Instance);
+    }
+
+    /// <summary>Waits until a command has made the file <c>begun</c>.</summary>
+    private async Task Begun()
+    {
+        while ((await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text() == "no matches")
+        {
+            await Task.Yield();
+        }
     }
 
     [Fact]

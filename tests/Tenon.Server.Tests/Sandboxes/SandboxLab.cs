@@ -56,11 +56,23 @@ public sealed class SandboxLab : IAsyncDisposable
         JsonDocument.Parse(File.ReadAllText(Path.Combine(Provider.FolderOf(session).Path, "sandbox.json")))
             .RootElement.GetProperty("pid").GetInt32();
 
+    public static bool IsAlive(int pid)
+    {
+        using var process = SandboxProcess.Find(pid, null);
+        return process is { IsAlive: true };
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Provider.Reap(_ => ValueTask.FromResult(false), CancellationToken.None);
         await Provider.DisposeAsync();
-        Directory.Delete(DataDirectory, recursive: true);
+        foreach (var directory in (string[])[DataDirectory, Provider.Root])
+        {
+            if (Directory.Exists(directory))
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+        }
     }
 
     private static void Assert(bool holds, string message)

@@ -1,0 +1,126 @@
+using System.Globalization;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>
+/// Bounds a sandbox's memory and processes by a control group, version 1 or 2, where the server may make one: as
+/// root, and with the controllers at hand. Elsewhere there is no such bound, and <c>tenon doctor</c> says so.
+/// </summary>
+internal sealed class SandboxCgroup
+{
+    /// <summary>Fewer, and the kernel refuses the first fork of a sandbox that follows another one.</summary>
+    private const int ProcessesMin = 128;
+
+    /// <summary>Milliseconds to wait for a burial; a group that is left over costs next to nothing.</summary>
+    private const int RemoveAttemptsMax = 50;
+
+    private static readonly TimeSpan EmptyTime = TimeSpan.FromMinutes(1);
+
+    private const string Mount = "/sys/fs/cgroup";
+    private const string Ours = "tenon";
+
+    private readonly SandboxOptions _options;
+    private readonly TimeProvider _time;
+    private readonly bool _unified;
+    private readonly string[] _parents;
+
+    public SandboxCgroup(SandboxOptions options, TimeProvider time)
+    {
+        _options = options;
+        _time = time;
+        _unified = File.Exists($"{Mount}/cgroup.controllers");
+        _parents = SandboxFiles.IsRoot ? Parents() : [];
+    }
+
+    /// <summary>Whether sandboxes are bounded.</summary>
+    public bool IsAvailable => _parents.Length > 0;
+
+    /// <summary>Makes the group of a sandbox that is about to run and puts its init there.</summary>
+    public void Join(string instance, int pid)
+    {
+        foreach (var parent in _parents)
+        {
+            var group = Path.Combine(parent, instance);
+            Directory.CreateDirectory(group);
+            foreach (var (file, value) in Limits().Where(limit => File.Exists(Path.Combine(group, limit.File))))
+            {
+                File.WriteAllText(Path.Combine(group, file), value.ToString(CultureInfo.InvariantCulture));
+            }
+
+            File.WriteAllText(Path.Combine(group, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
+        }
+    }
+
+    /// <summary>Takes a dead sandbox's group away.</summary>
+    public void Remove(string instance)
+    {
+        for (var attempt = 1; !TryRemove(instance) && attempt < RemoveAttemptsMax; attempt++)
+        {
+            // The launcher is about to bury the sandbox's init, which counts as a member until then.
+            Thread.Sleep(1);
+        }
+    }
+
+    /// <summary>Takes away what sandboxes left that ended while no server ran. A group with processes stays.</summary>
+    public void RemoveEmpty()
+    {
+        // Another server may just have made one and not yet put its sandbox there.
+        var newest = _time.GetUtcNow() - EmptyTime;
+        foreach (var group in _parents.SelectMany(Directory.EnumerateDirectories)
+            .Where(group => Directory.GetLastWriteTimeUtc(group) < newest).ToList())
+        {
+            TryRemove(Path.GetFileName(group));
+        }
+    }
+
+    private bool TryRemove(string instance)
+    {
+        try
+        {
+            foreach (var group in _parents.Select(parent => Path.Combine(parent, instance)).Where(Directory.Exists))
+            {
+                Directory.Delete(group);
+            }
+
+            return true;
+        }
+        catch (IOException)
+        {
+            // It has a process still.
+            return false;
+        }
+    }
+
+    private IEnumerable<(string File, long Value)> Limits() =>
+    [
+        (_unified ? "memory.max" : "memory.limit_in_bytes", _options.MemoryBytes),
+        ("memory.swap.max", 0),
+        ("pids.max", Math.Max(ProcessesMin, _options.ProcessesMax)),
+    ];
+
+    private string[] Parents()
+    {
+        try
+        {
+            if (_unified)
+            {
+                Delegate(Mount);
+                var ours = Directory.CreateDirectory($"{Mount}/{Ours}").FullName;
+                Delegate(ours);
+                return [ours];
+            }
+
+            return [.. ((string[])["memory", "pids"])
+                .Where(name => File.Exists($"{Mount}/{name}/cgroup.procs"))
+                .Select(name => Directory.CreateDirectory($"{Mount}/{name}/{Ours}").FullName)];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A container's root often may not; that is for the doctor to tell and no reason to fail.
+            return [];
+        }
+    }
+
+    private static void Delegate(string group) =>
+        File.WriteAllText(Path.Combine(group, "cgroup.subtree_control"), "+memory +pids");
+}

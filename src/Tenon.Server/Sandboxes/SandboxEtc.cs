@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>
+/// Makes the <c>/etc</c> of sandboxes: made-up files in place of those that would name the host's users and
+/// networks, and copies of what programs in the lent <c>/usr</c> are found, trusted and drawn through.
+/// </summary>
+/// <remarks>Small things are copied, because every mount adds about 0.3 ms to each start.</remarks>
+internal static class SandboxEtc
+{
+    public const string User = "agent";
+
+    private const uint OpenDirectory = 0x1ED; // 0755
+    private const uint OpenFile = 0x1A4; // 0644
+
+    /// <summary>Directories of the host, mounted over empty ones of the same name.</summary>
+    public static IReadOnlyList<string> Mounted { get; } =
+        [.. ((string[])["alternatives", "ssl", "pki", "fonts"]).Where(name => Directory.Exists("/etc/" + name))];
+
+    private static readonly string[] Copied =
+    [
+        "ca-certificates", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
+        "localtime", "mime.types", "protocols", "services", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk",
+        "python3", "perl", "magic", "terminfo",
+    ];
+
+    private static readonly Dictionary<string, string> MadeUp = new()
+    {
+        ["passwd"] = $"root:x:0:0:root:/:/usr/sbin/nologin\n{User}:x:1000:1000:Agent:/home/{User}:/bin/bash\n"
+            + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        ["group"] = $"root:x:0:\n{User}:x:1000:\nnogroup:x:65534:\n",
+        ["hosts"] = "127.0.0.1 localhost sandbox\n::1 localhost ip6-localhost\n",
+        ["resolv.conf"] = "# A sandbox has no name server; what it may reach, it reaches through the proxy.\n",
+        ["hostname"] = "sandbox\n",
+        ["nsswitch.conf"] = "passwd: files\ngroup: files\nhosts: files\n",
+    };
+
+    /// <summary>
+    /// The directory for this state of the host, made when it is new. Its name holds that state, so that it never
+    /// changes under living sandboxes.
+    /// </summary>
+    public static string Prepare(string parent)
+    {
+        var sources = Copied.Select(name => "/etc/" + name).Where(Path.Exists).ToList();
+        var target = Path.Combine(parent, "etc-" + StateOf(sources));
+        if (Directory.Exists(target))
+        {
+            return target;
+        }
+
+        var temporary = $"{target}.{Guid.NewGuid():N}";
+        Directory.CreateDirectory(temporary);
+        LinuxCalls.Mode(temporary, OpenDirectory);
+        foreach (var (name, text) in MadeUp)
+        {
+            File.WriteAllText(Path.Combine(temporary, name), text);
+            LinuxCalls.Mode(Path.Combine(temporary, name), OpenFile);
+        }
+
+        foreach (var name in Mounted)
+        {
+            Directory.CreateDirectory(Path.Combine(temporary, name));
+        }
+
+        foreach (var source in sources)
+        {
+            Copy(Entry(source), temporary);
+        }
+
+        try
+        {
+            Directory.Move(temporary, target);
+        }
+        catch (IOException) when (Directory.Exists(target))
+        {
+            // Another server on the same data made it first.
+            Directory.Delete(temporary, recursive: true);
+        }
+
+        return target;
+    }
+
+    private static void Copy(FileSystemInfo source, string into)
+    {
+        var target = Path.Combine(into, source.Name);
+        if (source.LinkTarget is { } link)
+        {
+            File.CreateSymbolicLink(target, link);
+        }
+        else if (!IsOpen(source))
+        {
+            // Not for everyone on the host, so not for a sandbox.
+        }
+        else if (source is DirectoryInfo directory)
+        {
+            Directory.CreateDirectory(target);
+            LinuxCalls.Mode(target, OpenDirectory);
+            foreach (var entry in directory.EnumerateFileSystemInfos())
+            {
+                Copy(entry, target);
+            }
+        }
+        else
+        {
+            File.Copy(source.FullName, target);
+            LinuxCalls.Mode(target, OpenFile);
+        }
+    }
+
+    private static string StateOf(IEnumerable<string> sources)
+    {
+        var state = new StringBuilder(string.Concat([.. MadeUp.Values, .. Mounted]));
+        foreach (var entry in sources.Select(Entry).SelectMany(Tree))
+        {
+            state.Append(CultureInfo.InvariantCulture, $"{entry.FullName} {entry.LastWriteTimeUtc.Ticks}\n");
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(state.ToString())))[..16];
+    }
+
+    private static IEnumerable<FileSystemInfo> Tree(FileSystemInfo entry) =>
+        entry is DirectoryInfo { LinkTarget: null } directory && IsOpen(directory)
+            ? directory.EnumerateFileSystemInfos().OrderBy(inner => inner.Name).SelectMany(Tree).Prepend(entry)
+            : [entry];
+
+    private static FileSystemInfo Entry(string path) =>
+        Directory.Exists(path) ? new DirectoryInfo(path) : new FileInfo(path);
+
+    private static bool IsOpen(FileSystemInfo entry) => entry.UnixFileMode.HasFlag(
+        entry is DirectoryInfo ? UnixFileMode.OtherRead | UnixFileMode.OtherExecute : UnixFileMode.OtherRead);
+}
