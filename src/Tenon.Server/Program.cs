@@ -14,6 +14,7 @@ public static class Program
             {
                 ["serve", .. var rest] => await Serve.Run(rest),
                 ["demo", .. var rest] => await DemoRun.Run(rest),
+                ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),
             };

@@ -74,12 +74,7 @@ public static class TenonServer
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
-        services.AddSingleton(new SandboxOptions
-        {
-            DataDirectory = settings.DataDirectory,
-            HandPath = settings.HandPath,
-            WorkspaceTemplate = settings.WorkspaceTemplate,
-        });
+        services.AddSingleton(settings.Sandbox);
         services.AddSingleton<BubblewrapProvider>();
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<BubblewrapProvider>());
     }

@@ -8,6 +8,7 @@ public static class Serve
     public static async Task<int> Run(IReadOnlyList<string> arguments)
     {
         var settings = SettingsReader.Read(arguments, Environment.GetEnvironmentVariables());
+        await Doctor.RefuseUnsafe(settings, CancellationToken.None);
         await using var app = TenonServer.Build(settings, out var madeApiKey);
         await app.StartAsync();
         foreach (var url in app.Urls)

@@ -1,4 +1,5 @@
 using Tenon.Server.Models;
+using Tenon.Server.Sandboxes;
 
 namespace Tenon.Server.Configuration;
 
@@ -16,11 +17,14 @@ public sealed record Settings
 
     public string? ApiKey => this[SettingKeys.ApiKey];
 
-    public string? WorkspaceTemplate => this[SettingKeys.WorkspaceTemplate];
-
     public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
 
-    public string HandPath => this[SettingKeys.Hand]!;
+    public SandboxOptions Sandbox => new()
+    {
+        DataDirectory = DataDirectory,
+        HandPath = this[SettingKeys.Hand]!,
+        WorkspaceTemplate = this[SettingKeys.WorkspaceTemplate],
+    };
 
     private string? this[string key] => Values[key].Value;
 }

@@ -27,6 +27,7 @@ public static class DemoRun
         var settings = SettingsReader.Read(
             rest.Any(argument => argument.StartsWith("--urls", StringComparison.Ordinal)) ? rest : [.. rest, "--urls", "http://127.0.0.1:0"],
             Environment.GetEnvironmentVariables());
+        await Doctor.RefuseUnsafe(settings, CancellationToken.None);
         await using var app = TenonServer.Build(settings, out var madeApiKey);
 
         // The installation's key is kept only as a hash, so the demo lets itself in with one of its own.

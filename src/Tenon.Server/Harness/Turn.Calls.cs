@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
 using Tenon.Wire.Content;
@@ -16,33 +17,43 @@ public sealed partial class Turn
         var calls = new Queue<Call>(History.Round.Where(call => call.IsOpen && !call.WaitsForClient));
         while (calls.TryDequeue(out var call))
         {
-            var together = new List<Task> { RunCall(call, cancellationToken) };
-            while (BuiltinTools.IsParallel(call.Name) && together.Count < limits.ParallelToolsMax
-                && calls.TryPeek(out var next) && BuiltinTools.IsParallel(next.Name))
+            if (await Refuse(call, cancellationToken) is { } refusal)
+            {
+                await log.Append(Result(call, refusal));
+                continue;
+            }
+
+            var together = new List<Task<(Call Call, ToolOutput Output)>> { RunCall(call, cancellationToken) };
+            while (together.Count < limits.ParallelToolsMax && CanJoin(call, calls, out var next)
+                && await Refuse(next, cancellationToken) is null)
             {
                 together.Add(RunCall(calls.Dequeue(), cancellationToken));
             }
 
-            await Task.WhenAll(together);
+            // One flow appends: results are logged as they come, never two at the same time.
+            await foreach (var ended in Task.WhenEach(together).WithCancellation(cancellationToken))
+            {
+                var (done, output) = await ended;
+                await log.Append(Result(done, output));
+                await tools.Forget(done.Id);
+            }
         }
     }
 
-    private async Task RunCall(Call call, CancellationToken cancellationToken)
+    private static bool CanJoin(Call call, Queue<Call> calls, [NotNullWhen(true)] out Call? next) =>
+        calls.TryPeek(out next) && BuiltinTools.IsParallel(call.Name) && BuiltinTools.IsParallel(next.Name);
+
+    /// <summary>An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt.</summary>
+    private async Task<(Call Call, ToolOutput Output)> RunCall(Call call, CancellationToken cancellationToken)
     {
-        if (call.IsDenied)
-        {
-            await log.Append(Result(call, ToolOutput.Error(Denial(call))));
-            return;
-        }
-
-        // An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt.
-        var output = await TryOpen(call, cancellationToken)
-            ?? await tools.Run(call.Id, call.Name, call.Input, _interrupt.Token).WaitAsync(cancellationToken);
-
+        var output = await tools.Run(call.Id, call.Name, call.Input, _interrupt.Token).WaitAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
-        await log.Append(Result(call, output));
-        await tools.Forget(call.Id);
+        return (call, output);
     }
+
+    /// <summary>The call's result when it must not run; null when it may, and then the sandbox stands.</summary>
+    private async Task<ToolOutput?> Refuse(Call call, CancellationToken cancellationToken) =>
+        call.IsDenied ? ToolOutput.Error(Denial(call)) : await TryOpen(call, cancellationToken);
 
     /// <summary>
     /// Makes sure that the sandbox stands and that the log knows which life of it the call goes to, before the call goes.

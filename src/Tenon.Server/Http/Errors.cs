@@ -24,7 +24,9 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
     /// <summary>Answers what routing refused: an unknown path, or a known one with another verb.</summary>
     public static Task WriteStatus(HttpContext context) => Write(context, context.Response.StatusCode switch
     {
-        404 => new Refusal(404, ErrorTypes.NotFound, $"{context.Request.Method} {context.Request.Path} does not exist.", null),
+        404 => new Refusal(404, ErrorTypes.NotFound,
+            $"{context.Request.Method} {context.Request.Path} is not served by this version of Tenon; "
+            + "docs/compatibility.md lists what is.", null),
         405 => new Refusal(405, ErrorTypes.InvalidRequest,
             $"{context.Request.Path} does not take {context.Request.Method}.", null),
         var status => new Refusal(status, ErrorTypes.InvalidRequest, $"The request was refused with status {status}.", null),

@@ -22,8 +22,6 @@ public sealed record SandboxOptions
     /// <summary>A directory whose content a new session finds in its workspace.</summary>
     public string? WorkspaceTemplate { get; init; }
 
-    /// <summary>Serve although the self-test found a way out. For machines that hold nothing else.</summary>
-    public bool AllowUnsafe { get; init; }
 
     /// <summary>Size of <c>/tmp</c>, which is memory.</summary>
     public long TmpBytes { get; init; } = 1024L * 1024 * 1024;

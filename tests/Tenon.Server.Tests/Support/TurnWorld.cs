@@ -19,7 +19,7 @@ namespace Tenon.Server.Tests.Support;
 public sealed class TurnWorld : IAsyncDisposable
 {
     private static readonly string Hand = Path.Combine(
-        RepositoryRoot(), "artifacts/publish/Tenon.Hand/release_linux-x64/Tenon.Hand");
+        Repository.Root, "artifacts/publish/Tenon.Hand/release_linux-x64/Tenon.Hand");
 
     private readonly TempFolder _folder = new();
     private readonly Database _database;
@@ -114,6 +114,18 @@ public sealed class TurnWorld : IAsyncDisposable
         Crash();
     }
 
+    /// <summary>Lets time pass until the turn has ended.</summary>
+    public async Task Pass(Task run)
+    {
+        while (!run.IsCompleted)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        await run;
+    }
+
     /// <summary>Completes when an entry of the type is durable that was not when this was called.</summary>
     public async Task Appended(string type, CancellationToken cancellationToken)
     {
@@ -176,15 +188,4 @@ public sealed class TurnWorld : IAsyncDisposable
         Definition = "{}",
         State = "{}",
     };
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Tenon.slnx")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return folder.FullName;
-    }
 }

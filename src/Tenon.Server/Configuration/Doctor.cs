@@ -1,0 +1,69 @@
+using Tenon.Server.Sandboxes;
+
+namespace Tenon.Server.Configuration;
+
+/// <summary><c>tenon doctor</c>: what this machine can and cannot do, the fix for each, and the settings in force.</summary>
+public static class Doctor
+{
+    public static async Task<int> Run(IReadOnlyList<string> arguments)
+    {
+        var settings = SettingsReader.Read(arguments, Environment.GetEnvironmentVariables());
+        Console.WriteLine("Settings");
+        foreach (var key in SettingKeys.All)
+        {
+            var (value, source) = settings.Values[key.Name];
+            var shown = value is null ? "(unset)" : key.IsSecret ? "(set)" : value;
+            Console.WriteLine($"  {key.Name,-30} {shown}  [{source}]");
+        }
+
+        Console.WriteLine($"  {"models",-30} {Serve.Describe(settings.ModelServices)}");
+        var prerequisites = SandboxPrerequisites.Check(settings.Sandbox);
+        var held = Print("Prerequisites", prerequisites);
+        if (held)
+        {
+            held = Print("Sandbox self-test", await SandboxSelfTest.Run(settings.Sandbox, TimeProvider.System, CancellationToken.None));
+        }
+
+        Print("What this machine lacks", SandboxPrerequisites.Lacks(settings.Sandbox));
+        Console.WriteLine();
+        Console.WriteLine(held ? "Tenon can serve here." : "Tenon will not serve here until the marked lines are mended.");
+        return held ? 0 : 1;
+    }
+
+    /// <summary>Refuses a start on a machine that cannot hold a sandbox.</summary>
+    /// <exception cref="SettingsException">What is missing or does not hold, and what to type.</exception>
+    public static async Task RefuseUnsafe(Settings settings, CancellationToken cancellationToken)
+    {
+        Refuse("Tenon cannot start", SandboxPrerequisites.Check(settings.Sandbox));
+        if (!settings.AllowUnsafeSandbox)
+        {
+            Refuse("Tenon does not serve, because its sandbox does not hold here",
+                await SandboxSelfTest.Run(settings.Sandbox, TimeProvider.System, cancellationToken));
+        }
+    }
+
+    private static void Refuse(string what, IReadOnlyList<ProbeResult> results)
+    {
+        var broken = results.Where(result => !result.Held).Select(result => $"\n  {result.Name}: {result.Detail}\n    {result.Fix}").ToList();
+        if (broken.Count > 0)
+        {
+            throw new SettingsException(what + ":" + string.Concat(broken));
+        }
+    }
+
+    private static bool Print(string title, IReadOnlyList<ProbeResult> results)
+    {
+        Console.WriteLine();
+        Console.WriteLine(title);
+        foreach (var result in results)
+        {
+            Console.WriteLine($"  {(result.Held ? "ok " : "NO ")} {result.Name}{(result.Held ? "" : $": {result.Detail}")}");
+            if (!result.Held)
+            {
+                Console.WriteLine($"      {result.Fix}");
+            }
+        }
+
+        return results.All(result => result.Held);
+    }
+}
