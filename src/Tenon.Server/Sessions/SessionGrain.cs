@@ -58,17 +58,16 @@ public sealed partial class SessionGrain(
         RefuseArchived();
         SessionInput.Check(events, _log.History);
         var entries = Accept(events);
-        if (entries.Count > 0)
-        {
-            await _log.Append(entries);
-        }
-
+        var durable = _log.Append(entries);
         if (events.Any(@event => @event is UserInterrupt))
         {
             _turn?.Interrupt();
         }
 
+        // The model may be asked while the message is being flushed: a request is harmless to repeat, and nothing of the
+        // answer is shown, or acted on, before all that stands before it is durable.
         StartTurn();
+        await durable;
         var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : (SessionEvent)entry)
             .Where(@event => @event.Type.StartsWith("user.", StringComparison.Ordinal) || @event is SystemMessage)
             .Select(@event => JsonSerializer.SerializeToElement(@event, WireJson.Default.SessionEvent));

@@ -1,0 +1,22 @@
+using System.Globalization;
+
+namespace Tenon.Bench;
+
+/// <summary>Samples of one measure, in milliseconds.</summary>
+internal sealed class Figures(string name)
+{
+    private readonly List<double> _samples = [];
+
+    public double P50 => At(0.50);
+
+    public void Add(TimeSpan sample) => _samples.Add(sample.TotalMilliseconds);
+
+    public double At(double share)
+    {
+        _samples.Sort();
+        return _samples[(int)Math.Min(_samples.Count - 1, share * _samples.Count)];
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{name,-44} p50 {P50,7:0.00} ms   p95 {At(0.95),7:0.00} ms   p99 {At(0.99),7:0.00} ms   n {_samples.Count}");
+}

@@ -1,0 +1,24 @@
+using Tenon.Bench;
+
+// Each benchmark prints one line. They run in this process, client and model service included, on loopback.
+var benchmarks = new Dictionary<string, Func<Task>>
+{
+    ["first-byte"] = FirstByte.Run,
+    ["text-turns"] = Turns.Text,
+    ["tool-turn"] = Turns.Tool,
+    ["sandbox"] = SandboxStarts.Run,
+    ["append"] = Appends.Run,
+};
+var names = args.Length == 0 ? [.. benchmarks.Keys] : args;
+if (names.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
+{
+    Console.Error.WriteLine($"tenon bench: unknown benchmark '{unknown}'. Known: {string.Join(' ', benchmarks.Keys)}.");
+    return 2;
+}
+
+foreach (var name in names)
+{
+    await benchmarks[name]();
+}
+
+return 0;
