@@ -12,6 +12,7 @@ public static class Program
         {
             return args switch
             {
+                [_, .., "--help" or "-h"] => Usage.Print(),
                 ["serve", .. var rest] => await Serve.Run(rest),
                 ["demo", .. var rest] => await DemoRun.Run(rest),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
