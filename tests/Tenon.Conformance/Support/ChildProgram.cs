@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Tenon.Conformance.Support;
+
+/// <summary>A program started by a test: its output is kept for failure messages, and it ends with the test.</summary>
+public sealed class ChildProgram : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly Action<string> _onLine;
+
+    private ChildProgram(ProcessStartInfo start, Action<string> onLine)
+    {
+        _onLine = onLine;
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, line) => Take(line.Data);
+        _process.ErrorDataReceived += (_, line) => Take(line.Data);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public int Pid => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Everything that it has written so far, to either stream.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return _output.ToString();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Starts it with this process's variables, but without those that would lead it to another model service or to
+    /// another server, and with the given ones.
+    /// </summary>
+    /// <param name="command">The program and its arguments.</param>
+    /// <param name="onLine">Called with each line it writes.</param>
+    public static ChildProgram Start(
+        IReadOnlyList<string> command, string folder, IReadOnlyDictionary<string, string> variables,
+        Action<string>? onLine = null)
+    {
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(IsOurs).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new ChildProgram(start, onLine ?? (_ => { }));
+    }
+
+    /// <summary>Runs it to its end and returns what it wrote.</summary>
+    public static async Task<(int ExitCode, string Output)> Run(
+        IReadOnlyList<string> command, string folder, IReadOnlyDictionary<string, string> variables,
+        CancellationToken cancellationToken)
+    {
+        await using var program = Start(command, folder, variables);
+        await program._process.WaitForExitAsync(cancellationToken);
+        return (program._process.ExitCode, program.Output);
+    }
+
+    /// <summary>Ends it at once (SIGKILL) and waits until it is gone.</summary>
+    public async Task Kill()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: false);
+        }
+
+        await _process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        await _process.WaitForExitAsync(CancellationToken.None);
+        _process.Dispose();
+    }
+
+    private static bool IsOurs(string name) =>
+        name.StartsWith("ANTHROPIC_", StringComparison.Ordinal)
+        || name.StartsWith("OPENAI_", StringComparison.Ordinal)
+        || name.StartsWith("TENON_", StringComparison.Ordinal);
+
+    private void Take(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        lock (_output)
+        {
+            _output.AppendLine(line);
+        }
+
+        _onLine(line);
+    }
+}
