@@ -98,6 +98,19 @@ public sealed class ServerProcess : IAsyncDisposable
         return http;
     }
 
+    /// <summary>
+    /// Waits until a sandbox has written this line to a file of that name. The only sign of life that a command gives
+    /// while it runs: no event comes before its end.
+    /// </summary>
+    public async Task SandboxWrote(string line, string fileName, CancellationToken cancellationToken)
+    {
+        while (!Directory.EnumerateFiles(_data, fileName, SearchOption.AllDirectories)
+            .Any(path => File.ReadLines(path).Contains(line)))
+        {
+            await Task.Delay(PollInterval, cancellationToken);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_program is not null)
@@ -135,7 +148,9 @@ public sealed class ServerProcess : IAsyncDisposable
     {
         // Sandboxes run as other users, who must be able to walk here: a private temporary folder would not do.
         var folder = Path.Combine(Path.GetTempPath(), "tenon-conformance-" + Path.GetRandomFileName());
-        return Directory.CreateDirectory(folder).FullName;
+        const UnixFileMode Walkable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+        return Directory.CreateDirectory(folder, Walkable).FullName;
     }
 
     /// <summary>A sandbox outlives its server by design, so that work goes on through a restart. This is no restart.</summary>
