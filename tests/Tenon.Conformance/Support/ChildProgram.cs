@@ -6,6 +6,9 @@ namespace Tenon.Conformance.Support;
 /// <summary>A program started by a test: its output is kept for failure messages, and it ends with the test.</summary>
 public sealed class ChildProgram : IAsyncDisposable
 {
+    /// <summary>A program of these tests takes seconds; one that hangs should fail with what it said.</summary>
+    private static readonly TimeSpan RunTime = TimeSpan.FromSeconds(90);
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly Action<string> _onLine;
@@ -72,7 +75,17 @@ public sealed class ChildProgram : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         await using var program = Start(command, folder, variables);
-        await program._process.WaitForExitAsync(cancellationToken);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(RunTime);
+        try
+        {
+            await program._process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"{string.Join(' ', command)} did not end. It said:\n{program.Output}");
+        }
+
         return (program._process.ExitCode, program.Output);
     }
 

@@ -47,31 +47,44 @@ public sealed class LabSession(AnthropicClient client, string id)
 /// <summary>A stream of a session, read step by step.</summary>
 public sealed class LabStream : IAsyncDisposable
 {
+    /// <summary>Turns of these tests take milliseconds; one that never ends should fail with what it did.</summary>
+    private static readonly TimeSpan TurnTime = TimeSpan.FromSeconds(60);
+
+    private readonly CancellationTokenSource _deadline =
+        CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+
     private readonly StreamingHttpResponse<BetaManagedAgentsStreamSessionEvents> _response;
     private readonly IAsyncEnumerator<BetaManagedAgentsStreamSessionEvents> _events;
 
     public LabStream(StreamingHttpResponse<BetaManagedAgentsStreamSessionEvents> response)
     {
         _response = response;
-        _events = response.Enumerate(TestContext.Current.CancellationToken)
-            .GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        _deadline.CancelAfter(TurnTime);
+        _events = response.Enumerate(_deadline.Token).GetAsyncEnumerator(_deadline.Token);
     }
 
     /// <summary>Every event up to the next one of this type, which is the last.</summary>
     public async Task<List<JsonElement>> ReadTo(string type)
     {
         var read = new List<JsonElement>();
-        while (await _events.MoveNextAsync())
+        try
         {
-            read.Add(_events.Current.Json);
-            if (read[^1].Type() == type)
+            while (await _events.MoveNextAsync())
             {
-                return read;
+                read.Add(_events.Current.Json);
+                if (read[^1].Type() == type)
+                {
+                    return read;
+                }
             }
+        }
+        catch (OperationCanceledException) when (!TestContext.Current.CancellationToken.IsCancellationRequested)
+        {
+            // Named below for what did not come.
         }
 
         throw new InvalidOperationException(
-            $"The stream ended before {type}, after {string.Join(", ", read.Types())}.");
+            $"The stream gave no {type} after {string.Join(", ", read.Types())}.");
     }
 
     /// <summary>Whether the server has ended it, with nothing more to read.</summary>
@@ -81,5 +94,6 @@ public sealed class LabStream : IAsyncDisposable
     {
         await _events.DisposeAsync();
         _response.Dispose();
+        _deadline.Dispose();
     }
 }

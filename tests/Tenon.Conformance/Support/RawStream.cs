@@ -6,14 +6,19 @@ namespace Tenon.Conformance.Support;
 /// <summary>A stream over plain HTTP, for the frames' own ids, which the SDKs do not show.</summary>
 public sealed class RawStream : IAsyncDisposable
 {
+    private static readonly TimeSpan TurnTime = TimeSpan.FromSeconds(60);
+
+    private readonly CancellationTokenSource _deadline =
+        CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+
     private readonly HttpResponseMessage _response;
     private readonly IAsyncEnumerator<SseItem<string>> _frames;
 
     private RawStream(HttpResponseMessage response, Stream body)
     {
         _response = response;
-        _frames = SseParser.Create(body).EnumerateAsync(TestContext.Current.CancellationToken)
-            .GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        _deadline.CancelAfter(TurnTime);
+        _frames = SseParser.Create(body).EnumerateAsync(_deadline.Token).GetAsyncEnumerator(_deadline.Token);
     }
 
     public HttpResponseMessage Response => _response;
@@ -52,6 +57,7 @@ public sealed class RawStream : IAsyncDisposable
     {
         await _frames.DisposeAsync();
         _response.Dispose();
+        _deadline.Dispose();
     }
 }
 
