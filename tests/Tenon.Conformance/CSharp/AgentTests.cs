@@ -60,6 +60,31 @@ public sealed class AgentTests(Lab lab)
     }
 
     [Fact]
+    public async Task Of_many_updates_from_one_version_exactly_one_wins()
+    {
+        var agent = await Create("raced");
+
+        var updates = Enumerable.Range(0, 8).Select(i => lab.Client.Beta.Agents.Update(
+            agent.ID, new AgentUpdateParams { Version = 1, Name = $"winner {i}" }, Cancellation)).ToList();
+        var conflicts = 0;
+        foreach (var update in updates)
+        {
+            try
+            {
+                await update;
+            }
+            catch (AnthropicConflictException)
+            {
+                conflicts++;
+            }
+        }
+
+        Assert.Equal(updates.Count - 1, conflicts);
+        var versions = await lab.Client.Beta.Agents.Versions.List(agent.ID, cancellationToken: Cancellation);
+        Assert.Equal([2, 1], versions.Items.Select(version => version.Version));
+    }
+
+    [Fact]
     public async Task An_update_that_changes_nothing_makes_no_version()
     {
         var agent = await Create("same");

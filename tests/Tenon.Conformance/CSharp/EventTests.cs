@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Anthropic.Exceptions;
 using Anthropic.Models.Beta.Sessions.Events;
 using Tenon.Conformance.Support;
@@ -90,7 +91,7 @@ public sealed class EventTests(Lab lab)
         Assert.Null(queued.ProcessedAt);
         Assert.Equal("after", rest.The("agent.message").Text());
         var stored = Assert.Single(await session.History(), @event => @event.Id() == queued.ID);
-        Assert.Equal(System.Text.Json.JsonValueKind.String, stored.GetProperty("processed_at").ValueKind);
+        Assert.Equal(JsonValueKind.String, stored.GetProperty("processed_at").ValueKind);
     }
 
     [Fact]
@@ -125,6 +126,64 @@ public sealed class EventTests(Lab lab)
 
             return listed;
         }
+    }
+
+    [Fact]
+    public async Task Messages_sent_at_the_same_time_are_all_answered_for_and_none_is_doubled()
+    {
+        const int Count = 20;
+        var model = lab.Model([.. Enumerable.Repeat(Reply.Text("noted"), Count)]);
+        var session = await lab.Session(model);
+        await using var stream = await session.Open();
+
+        var sent = await Task.WhenAll(Enumerable.Range(0, Count).Select(i => session.Send(Events.Message($"note {i}."))));
+        List<JsonElement> history;
+        do
+        {
+            await stream.ReadTo("session.status_idle");
+            history = await session.History();
+        }
+        while (history[^1].Type() != "session.status_idle");
+
+        var messages = history.FindAll(@event => @event.Type() == "user.message");
+        Assert.Equal(sent.Select(answer => answer.Data!.Single().ID).Order(), messages.Ids().Order());
+        var said = model.Requests[^1].GetProperty("messages").ToString();
+        Assert.All(Enumerable.Range(0, Count), i => Assert.Contains($"note {i}.", said, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("two\nlines\r\nand a tab\t")]
+    [InlineData("data: not a frame\n\nevent: session.status_idle")]
+    [InlineData("\u00e9 \u4f60\u597d \ud83d\ude80 \u2028 \" \\ </script>")]
+    public async Task Any_text_comes_through_unchanged_in_both_directions(string text)
+    {
+        var model = lab.Model(Reply.Text(text));
+        var session = await lab.Session(model);
+
+        var turn = await session.Turn(Events.Message(text));
+
+        Assert.Equal(text, turn[0].Text());
+        Assert.Equal(text, turn.The("agent.message").Text());
+        Assert.Equal(text, model.Requests.Single().GetProperty("messages")[0].Text());
+    }
+
+    [Fact]
+    public async Task Usage_adds_up_over_the_turns()
+    {
+        var session = await lab.Session(lab.Model(
+            Reply.Text("one") with { Usage = new ReplyUsage(Input: 100, Output: 7) },
+            Reply.Text("two") with { Usage = new ReplyUsage(Input: 20, Output: 3, CacheRead: 50) }));
+        await session.Turn(Events.Message("first"));
+
+        var second = await session.Turn(Events.Message("second"));
+
+        var request = second.The("span.model_request_end").GetProperty("model_usage");
+        Assert.Equal(20, request.GetProperty("input_tokens").GetInt32());
+        var total = second.The("session.usage").GetProperty("usage");
+        Assert.Equal(120, total.GetProperty("input_tokens").GetInt32());
+        Assert.Equal(10, total.GetProperty("output_tokens").GetInt32());
+        var stored = (await session.Get()).Usage;
+        Assert.Equal((120, 10, 50), (stored.InputTokens, stored.OutputTokens, stored.CacheReadInputTokens));
     }
 
     [Fact]

@@ -81,6 +81,33 @@ public sealed class InterruptTests(Lab lab)
     }
 
     [Fact]
+    public async Task An_interrupt_closes_a_call_that_waits_to_be_allowed_without_asking_the_model()
+    {
+        var model = lab.Model(Reply.ToolUse("bash", new { command = "echo never" }), Reply.Text("fine"));
+        var session = await lab.Session(model, new BetaManagedAgentsAgentToolset20260401Params
+        {
+            DefaultConfig = new BetaManagedAgentsAgentToolsetDefaultConfigParams
+            {
+                PermissionPolicy = new BetaManagedAgentsAlwaysAskPolicy(),
+            },
+        });
+        await using var stream = await session.Open();
+        await session.Send(Events.Message("go"));
+        var asked = await stream.ReadTo("session.status_idle");
+
+        await session.Send(Events.Interrupt());
+        var closed = await stream.ReadTo("session.status_idle");
+
+        var result = closed.The("agent.tool_result");
+        Assert.Equal(asked.The("agent.tool_use").Id(), result.GetProperty("tool_use_id").GetString());
+        Assert.True(result.GetProperty("is_error").GetBoolean());
+        Assert.Equal("end_turn", closed[^1].StopReason());
+        Assert.Single(model.Requests);
+        await session.Send(Events.Message("never mind"));
+        Assert.Equal("fine", (await stream.ReadTo("session.status_idle")).The("agent.message").Text());
+    }
+
+    [Fact]
     public async Task An_interrupt_of_an_idle_session_changes_nothing_that_a_turn_would_notice()
     {
         var model = lab.Model(Reply.Text("fine"));

@@ -93,6 +93,25 @@ public sealed class ToolTests(Lab lab)
     }
 
     [Fact]
+    public async Task A_message_sent_while_a_call_waits_is_read_after_the_call_is_answered()
+    {
+        var model = lab.Model(Reply.ToolUse("get_weather", new { city = "Oslo" }), Reply.Text("14"), Reply.Text("and dry"));
+        var session = await lab.Session(model, Weather());
+        var asked = await session.Turn(Events.Message("How warm is Oslo?"));
+
+        await session.Send(Events.Message("Is it dry?"));
+        Assert.Single(model.Requests);
+        await session.Turn(Events.ToolResult(asked.The("agent.custom_tool_use").Id()!, "14"));
+
+        Assert.Equal("idle", (await session.Get()).Status.Raw());
+        var history = await session.History();
+        Assert.All(
+            history.FindAll(@event => @event.Type() == "user.message"),
+            message => Assert.Equal(JsonValueKind.String, message.GetProperty("processed_at").ValueKind));
+        Assert.Contains("Is it dry?", model.Requests[^1].GetProperty("messages").ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_denied_call_does_not_run_and_the_model_reads_why()
     {
         var model = lab.Model(Bash("echo it ran"), Reply.Text("understood"));

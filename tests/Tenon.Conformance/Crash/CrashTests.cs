@@ -1,7 +1,5 @@
 using System.Text.Json;
-using Anthropic;
 using Anthropic.Models.Beta.Agents;
-using Anthropic.Models.Beta.Environments;
 using Anthropic.Models.Beta.Sessions;
 using Tenon.Conformance.Support;
 using Tenon.Server.Tests.Support;
@@ -9,36 +7,16 @@ using Tenon.Server.Tests.Support;
 namespace Tenon.Conformance.Crash;
 
 /// <summary>The server dies by <c>kill -9</c> in the middle of a turn, and the session goes on.</summary>
-public sealed class CrashTests : IAsyncLifetime
+public sealed class CrashTests(CrashLab crashLab) : IClassFixture<CrashLab>
 {
-    private readonly AnthropicService _service = new();
-    private ServerProcess _server = null!;
-    private AnthropicClient _client = null!;
+    private readonly Lab _lab = crashLab.Lab;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await ServerProcess.Start(_service.Url);
-        _client = _server.Client();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _client?.Dispose();
-        if (_server is not null)
-        {
-            await _server.DisposeAsync();
-        }
-
-        await _service.DisposeAsync();
-    }
 
     [Fact]
     public async Task A_crash_while_the_model_answers_loses_nothing_and_the_model_is_asked_again()
     {
-        _service.Enqueue(Reply.Hang("I was about to"), Reply.Text("Here it is"));
-        var session = await Session();
+        var session = await Session(Reply.Hang("I was about to"), Reply.Text("Here it is"));
         var before = await Start(session, "event_delta", BetaManagedAgentsDeltaType.AgentMessage);
 
         await Crash();
@@ -55,14 +33,16 @@ public sealed class CrashTests : IAsyncLifetime
     public async Task A_crash_while_a_command_runs_neither_loses_its_effect_nor_repeats_it()
     {
         const string Command = "echo begun > started; sleep 1; echo x >> effects; cat effects";
-        _service.Enqueue(
+        var model = _lab.Model(
             Reply.ToolUse("bash", new { command = Command }),
             Reply.ToolUse("bash", new { command = "cat effects" }),
             Reply.Text("done"));
-        var session = await Session();
+        var session = await _lab.Session(model, new BetaManagedAgentsAgentToolset20260401Params());
         var before = await Start(session, "span.model_request_end");
-        await _server.SandboxWrote("begun", "started", Cancellation);
+        await _lab.Server.SandboxWrote("begun", "started", Cancellation);
 
+        // The second one comes while the first is being recovered from.
+        await Crash();
         await Crash();
 
         var after = await FollowToIdle(session);
@@ -71,16 +51,19 @@ public sealed class CrashTests : IAsyncLifetime
         Assert.Equal(["x", "x"], results.ConvertAll(result => result.Text().Trim()));
         Assert.All(results, result => Assert.False(IsError(result), result.GetRawText()));
         Assert.Equal("done", after.The("agent.message").Text());
-        Assert.Equal(3, _service.Requests.Count);
+        Assert.Equal(3, model.Requests.Count);
     }
 
     [Fact]
     public async Task A_session_that_waits_for_its_client_still_waits_after_a_crash()
     {
-        _service.Enqueue(Reply.ToolUse("bash", new { command = "echo allowed" }), Reply.Text("done"));
-        var session = await Session(new BetaManagedAgentsAgentToolsetDefaultConfigParams
+        var model = _lab.Model(Reply.ToolUse("bash", new { command = "echo allowed" }), Reply.Text("done"));
+        var session = await _lab.Session(model, new BetaManagedAgentsAgentToolset20260401Params
         {
-            PermissionPolicy = new BetaManagedAgentsAlwaysAskPolicy(),
+            DefaultConfig = new BetaManagedAgentsAgentToolsetDefaultConfigParams
+            {
+                PermissionPolicy = new BetaManagedAgentsAlwaysAskPolicy(),
+            },
         });
         var asked = await session.Turn(Events.Message("go"));
 
@@ -91,6 +74,40 @@ public sealed class CrashTests : IAsyncLifetime
         Assert.Contains("allowed", allowed.The("agent.tool_result").Text(), StringComparison.Ordinal);
         Assert.Equal("done", allowed.The("agent.message").Text());
     }
+
+    [Fact]
+    public async Task A_message_that_waited_at_the_crash_has_its_turn_after_it()
+    {
+        var session = await Session(Reply.Hang("I was about to"), Reply.Text("First"), Reply.Text("Second"));
+        await Start(session, "event_delta", BetaManagedAgentsDeltaType.AgentMessage);
+        var queued = (await session.Send(Events.Message("and then?"))).Data!.Single();
+
+        await Crash();
+
+        var after = await FollowToIdle(session);
+        Assert.Equal(["go", "and then?"], Texts(after, "user.message"));
+        Assert.Equal(["First", "Second"], Texts(after, "agent.message"));
+        Assert.Equal(queued.ID, after.Last(@event => @event.Type() == "user.message").Id());
+    }
+
+    [Fact]
+    public async Task A_stop_in_good_order_ends_streams_at_once_and_the_turn_goes_on_after_the_next_start()
+    {
+        var session = await Session(Reply.Hang("I was about to"), Reply.Text("Here it is"));
+        var before = await Start(session, "event_delta", BetaManagedAgentsDeltaType.AgentMessage);
+        await using var stream = await session.Open();
+
+        await _lab.Server.Stop();
+        await _lab.Server.Start();
+
+        Assert.True(await stream.HasEnded());
+        var after = await FollowToIdle(session);
+        AssertWentOn(before, after);
+        Assert.Equal("Here it is", after.The("agent.message").Text());
+    }
+
+    private static List<string> Texts(List<JsonElement> events, string type) =>
+        events.FindAll(@event => @event.Type() == type).ConvertAll(Events.Text);
 
     private static void AssertWentOn(List<JsonElement> before, List<JsonElement> after)
     {
@@ -115,8 +132,8 @@ public sealed class CrashTests : IAsyncLifetime
 
     private async Task Crash()
     {
-        await _server.Kill();
-        await _server.Start();
+        await _lab.Server.Kill();
+        await _lab.Server.Start();
     }
 
     /// <summary>The history, once the session has come to rest: the one that a client has who comes back.</summary>
@@ -132,18 +149,15 @@ public sealed class CrashTests : IAsyncLifetime
         return await session.History();
     }
 
-    private async Task<LabSession> Session(BetaManagedAgentsAgentToolsetDefaultConfigParams? tools = null)
-    {
-        var environment = await _client.Beta.Environments.Create(
-            new EnvironmentCreateParams { Name = "crash" }, Cancellation);
-        var agent = await _client.Beta.Agents.Create(new AgentCreateParams
-        {
-            Name = "crash",
-            Model = BetaManagedAgentsModel.ClaudeSonnet5,
-            Tools = [new BetaManagedAgentsAgentToolset20260401Params { DefaultConfig = tools }],
-        }, Cancellation);
-        var session = await _client.Beta.Sessions.Create(
-            new SessionCreateParams { EnvironmentID = environment.ID, Agent = agent.ID }, Cancellation);
-        return new LabSession(_client, session.ID);
-    }
+    private Task<LabSession> Session(params Reply[] replies) => _lab.Session(_lab.Model(replies));
+}
+
+/// <summary>A lab whose server these tests kill; they run one after the other.</summary>
+public sealed class CrashLab : IAsyncLifetime
+{
+    public Lab Lab { get; } = new();
+
+    public ValueTask InitializeAsync() => Lab.InitializeAsync();
+
+    public ValueTask DisposeAsync() => Lab.DisposeAsync();
 }

@@ -146,6 +146,44 @@ public sealed class ProtocolTests(Lab lab)
     }
 
     [Fact]
+    public async Task A_body_that_is_too_large_is_refused()
+    {
+        const int BytesMax = 32 * 1024 * 1024;
+        using var http = lab.Server.Http();
+        using var content = new ByteArrayContent(new byte[BytesMax + 1]);
+        content.Headers.ContentType = new("application/json");
+
+        // The server answers by the announced length and closes; without this the client may still be writing then.
+        http.DefaultRequestHeaders.ExpectContinue = true;
+        using var answer = await http.PostAsync("/v1/agents", content, Cancellation);
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+        Assert.Equal("request_too_large", await ErrorType(answer));
+    }
+
+    [Fact]
+    public async Task A_path_with_another_verb_is_refused_in_the_envelope()
+    {
+        using var http = lab.Server.Http();
+
+        using var answer = await http.PutAsync("/v1/agents", null, Cancellation);
+
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal("invalid_request_error", await ErrorType(answer));
+    }
+
+    [Fact]
+    public async Task A_last_event_id_that_no_stream_gave_is_refused()
+    {
+        var session = await lab.Session(lab.Model());
+
+        using var answer = await Get(
+            $"/v1/sessions/{session.Id}/events/stream", Key, ("Last-Event-ID", "sevt_not_a_frame"));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
     public async Task Previews_of_an_unknown_kind_are_refused()
     {
         var session = await lab.Session(lab.Model());

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 
 namespace Tenon.Conformance.Support;
@@ -98,6 +99,15 @@ public sealed class ChildProgram : IAsyncDisposable
         }
 
         await _process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    /// <summary>Asks it to end (SIGTERM), waits until it has, and returns its exit code.</summary>
+    public async Task<int> Terminate(TimeSpan within)
+    {
+        using var kill = Process.Start("kill", ["-TERM", Pid.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(CancellationToken.None);
+        await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(within);
+        return _process.ExitCode;
     }
 
     public async ValueTask DisposeAsync()

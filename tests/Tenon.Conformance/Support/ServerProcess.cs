@@ -19,6 +19,9 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>A start takes about two seconds; a busy machine may need many times that.</summary>
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
 
+    /// <summary>Service managers kill what takes much longer.</summary>
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly string _data = MakeDataFolder();
@@ -80,6 +83,9 @@ public sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>Ends it with SIGKILL, as a crash does: nothing of it runs on but its sandboxes.</summary>
     public Task Kill() => _program!.Kill();
+
+    /// <summary>Stops it in good order (SIGTERM), as a service manager does.</summary>
+    public async Task Stop() => Assert.Equal(0, await _program!.Terminate(StopTime));
 
     /// <summary>A client that fails on any answer that does not fit the SDK's own model of it.</summary>
     public AnthropicClient Client(string apiKey = ApiKey) => new()
