@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Anthropic.Exceptions;
+using Anthropic.Models.Beta.Sessions;
 using Anthropic.Models.Beta.Sessions.Events;
 using Tenon.Conformance.Support;
 using Tenon.Server.Tests.Support;
+using EventOrder = Anthropic.Models.Beta.Sessions.Events.Order;
 
 namespace Tenon.Conformance.CSharp;
 
@@ -80,7 +82,7 @@ public sealed class EventTests(Lab lab)
     public async Task A_message_sent_while_the_session_runs_waits_and_then_has_its_turn()
     {
         var session = await lab.Session(lab.Model(Reply.Hang("So"), Reply.Text("after")));
-        await using var stream = await session.Open(Anthropic.Models.Beta.Sessions.BetaManagedAgentsDeltaType.AgentMessage);
+        await using var stream = await session.Open(BetaManagedAgentsDeltaType.AgentMessage);
         await session.Send(Events.Message("first"));
         await stream.ReadTo("event_delta");
 
@@ -102,8 +104,9 @@ public sealed class EventTests(Lab lab)
         all.AddRange(await session.Turn(Events.Message("second")));
 
         var ids = all.Ids();
-        Assert.Equal(ids, await Listed(new EventListParams { Order = Order.Asc, Limit = 7 }));
-        Assert.Equal(ids.AsEnumerable().Reverse(), await Listed(new EventListParams { Order = Order.Desc, Limit = 4 }));
+        Assert.Equal(ids, await Listed(new EventListParams { Order = EventOrder.Asc, Limit = 7 }));
+        Assert.Equal(
+            ids.AsEnumerable().Reverse(), await Listed(new EventListParams { Order = EventOrder.Desc, Limit = 4 }));
         Assert.Equal(
             all.Where(@event => @event.Type() is "user.message" or "agent.message").Ids(),
             await Listed(new EventListParams
@@ -136,7 +139,8 @@ public sealed class EventTests(Lab lab)
         var session = await lab.Session(model);
         await using var stream = await session.Open();
 
-        var sent = await Task.WhenAll(Enumerable.Range(0, Count).Select(i => session.Send(Events.Message($"note {i}."))));
+        var sent = await Task.WhenAll(
+            Enumerable.Range(0, Count).Select(i => session.Send(Events.Message($"note {i}."))));
         List<JsonElement> history;
         do
         {

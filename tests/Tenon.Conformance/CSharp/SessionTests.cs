@@ -51,7 +51,8 @@ public sealed class SessionTests(Lab lab)
 
         Assert.Equal("Overridden.", session.Agent.System);
         Assert.Equal(model.Name, session.Agent.Model.ID.Raw());
-        Assert.Contains("Overridden.", model.Requests.Single().GetProperty("system").ToString(), StringComparison.Ordinal);
+        var asked = model.Requests.Single().GetProperty("system").ToString();
+        Assert.Contains("Overridden.", asked, StringComparison.Ordinal);
         var unchanged = await lab.Client.Beta.Agents.Retrieve(agent.ID, cancellationToken: Cancellation);
         Assert.Equal(agent.ToString(), unchanged.ToString());
     }
@@ -134,6 +135,47 @@ public sealed class SessionTests(Lab lab)
         var history = await new LabSession(lab.Client, session.ID).History();
         Assert.Equal("A title", Assert.Single(history).GetProperty("title").GetString());
         Assert.Equal("session.updated", history[0].Type());
+    }
+
+    [Fact]
+    public async Task Metadata_is_merged_key_by_key()
+    {
+        var agent = await lab.Agent(lab.Model());
+        var session = await lab.Client.Beta.Sessions.Create(new SessionCreateParams
+        {
+            EnvironmentID = lab.EnvironmentId,
+            Agent = agent.ID,
+            Metadata = new Dictionary<string, string> { ["kept"] = "1", ["changed"] = "2", ["removed"] = "3" },
+        }, Cancellation);
+
+        var updated = await lab.Client.Beta.Sessions.Update(session.ID, new SessionUpdateParams
+        {
+            Metadata = new Dictionary<string, string?> { ["changed"] = "two", ["removed"] = null, ["added"] = "4" }!,
+        }, Cancellation);
+
+        Assert.Equal(
+            new Dictionary<string, string> { ["kept"] = "1", ["changed"] = "two", ["added"] = "4" }, updated.Metadata);
+    }
+
+    [Fact]
+    public async Task Tools_given_to_an_idle_session_are_there_in_the_next_turn()
+    {
+        var model = lab.Model(Reply.Text("none"), Reply.Text("some"));
+        var session = await lab.Session(model);
+        await session.Turn(Events.Message("What can you do?"));
+
+        await lab.Client.Beta.Sessions.Update(session.Id, new SessionUpdateParams
+        {
+            Agent = new BetaManagedAgentsSessionAgentUpdate
+            {
+                Tools = [new BetaManagedAgentsAgentToolset20260401Params()],
+            },
+        }, Cancellation);
+        await session.Turn(Events.Message("And now?"));
+
+        Assert.False(model.Requests[0].TryGetProperty("tools", out var none) && none.GetArrayLength() > 0);
+        var tools = model.Requests[1].GetProperty("tools").EnumerateArray();
+        Assert.Contains("bash", tools.Select(tool => tool.GetProperty("name").GetString()));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class ThreadTests(Lab lab)
     public async Task The_primary_thread_has_the_events_of_the_session()
     {
         var session = await lab.Session(lab.Model(Reply.Text("hello")));
-        var thread = (await lab.Client.Beta.Sessions.Threads.List(session.Id, cancellationToken: Cancellation)).Items[0];
+        var thread = await Primary(session);
         using var stream = await lab.Client.Beta.Sessions.Threads.Events.WithRawResponse.StreamStreaming(
             thread.ID, new ThreadEventStream { SessionID = session.Id }, Cancellation);
 
@@ -59,9 +59,12 @@ public sealed class ThreadTests(Lab lab)
     {
         var session = await lab.Session(lab.Model());
         var other = await lab.Session(lab.Model());
-        var thread = (await lab.Client.Beta.Sessions.Threads.List(other.Id, cancellationToken: Cancellation)).Items[0];
+        var thread = await Primary(other);
 
         await Assert.ThrowsAsync<AnthropicNotFoundException>(() => lab.Client.Beta.Sessions.Threads.Retrieve(
             thread.ID, new ThreadRetrieveParams { SessionID = session.Id }, Cancellation));
     }
+
+    private async Task<BetaManagedAgentsSessionThread> Primary(LabSession session) =>
+        (await lab.Client.Beta.Sessions.Threads.List(session.Id, cancellationToken: Cancellation)).Items.Single();
 }

@@ -11,7 +11,7 @@ public sealed class ToolTests(Lab lab)
     [Fact]
     public async Task A_custom_tool_is_answered_by_the_client_and_the_agent_goes_on()
     {
-        var model = lab.Model(Reply.ToolUse("get_weather", new { city = "Oslo" }), Reply.Text("It is 14 degrees."));
+        var model = lab.Model(AskFor("Oslo"), Reply.Text("It is 14 degrees."));
         var session = await lab.Session(model, Weather());
 
         var asked = await session.Turn(Events.Message("How warm is Oslo?"));
@@ -33,8 +33,7 @@ public sealed class ToolTests(Lab lab)
     public async Task Of_two_custom_calls_the_one_not_yet_answered_keeps_the_session_waiting()
     {
         var session = await lab.Session(lab.Model(
-            Reply.ToolUse("get_weather", new { city = "Oslo" }).Then(Reply.ToolUse("get_weather", new { city = "Rome" })),
-            Reply.Text("both")), Weather());
+            AskFor("Oslo").Then(AskFor("Rome")), Reply.Text("both")), Weather());
 
         var asked = await session.Turn(Events.Message("How warm are they?"));
         var ids = WaitsFor(asked[^1]);
@@ -50,7 +49,7 @@ public sealed class ToolTests(Lab lab)
     public async Task A_call_is_answered_once()
     {
         var session = await lab.Session(lab.Model(
-            Reply.ToolUse("get_weather", new { city = "Oslo" }), Reply.Text("done")), Weather());
+            AskFor("Oslo"), Reply.Text("done")), Weather());
         var asked = await session.Turn(Events.Message("How warm is Oslo?"));
         var id = asked.The("agent.custom_tool_use").Id()!;
         await session.Turn(Events.ToolResult(id, "14"));
@@ -62,7 +61,8 @@ public sealed class ToolTests(Lab lab)
     public async Task A_command_runs_without_asking_when_the_policy_allows_it()
     {
         var session = await lab.Session(
-            lab.Model(Bash("echo from the sandbox"), Reply.Text("done")), new BetaManagedAgentsAgentToolset20260401Params());
+            lab.Model(Bash("echo from the sandbox"), Reply.Text("done")),
+            new BetaManagedAgentsAgentToolset20260401Params());
 
         var turn = await session.Turn(Events.Message("go"));
 
@@ -95,7 +95,7 @@ public sealed class ToolTests(Lab lab)
     [Fact]
     public async Task A_message_sent_while_a_call_waits_is_read_after_the_call_is_answered()
     {
-        var model = lab.Model(Reply.ToolUse("get_weather", new { city = "Oslo" }), Reply.Text("14"), Reply.Text("and dry"));
+        var model = lab.Model(AskFor("Oslo"), Reply.Text("14"), Reply.Text("and dry"));
         var session = await lab.Session(model, Weather());
         var asked = await session.Turn(Events.Message("How warm is Oslo?"));
 
@@ -124,9 +124,12 @@ public sealed class ToolTests(Lab lab)
         Assert.True(result.GetProperty("is_error").GetBoolean());
         Assert.Contains("not on a Friday", result.Text(), StringComparison.Ordinal);
         Assert.DoesNotContain("it ran", result.Text(), StringComparison.Ordinal);
-        Assert.Contains("not on a Friday", model.Requests[1].GetProperty("messages")[2].ToString(), StringComparison.Ordinal);
+        var read = model.Requests[1].GetProperty("messages")[2].ToString();
+        Assert.Contains("not on a Friday", read, StringComparison.Ordinal);
         Assert.Equal("understood", denied.The("agent.message").Text());
     }
+
+    private static Reply AskFor(string city) => Reply.ToolUse("get_weather", new { city });
 
     private static Reply Bash(string command) => Reply.ToolUse("bash", new { command });
 

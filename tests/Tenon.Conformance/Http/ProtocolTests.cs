@@ -7,7 +7,7 @@ using Tenon.Server.Tests.Support;
 
 namespace Tenon.Conformance.Http;
 
-/// <summary>What clients may send that the pinned SDKs do not: older headers, other spellings, and plain mistakes.</summary>
+/// <summary>What clients may send that the pinned SDKs do not: older headers, other spellings, mistakes.</summary>
 public sealed class ProtocolTests(Lab lab)
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -80,7 +80,8 @@ public sealed class ProtocolTests(Lab lab)
         using var answer = await Get(path, Key);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.StartsWith(name + ": ", (await Error(answer)).GetProperty("message").GetString(), StringComparison.Ordinal);
+        var message = (await Error(answer)).GetProperty("message").GetString();
+        Assert.StartsWith(name + ": ", message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -9,7 +9,8 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
     public Task The_curl_quickstart_runs() => Run(Repository.PathTo("examples"), "bash", "quickstart.sh");
 
     [Fact]
-    public Task The_Csharp_quickstart_runs() => Run(Repository.PathTo("examples"), "dotnet", "run", "quickstart.cs");
+    public Task The_Csharp_quickstart_runs() =>
+        Run(Repository.PathTo("examples"), Repository.Dotnet, "run", "quickstart.cs");
 
     [Fact]
     public async Task The_TypeScript_quickstart_runs()

@@ -62,6 +62,13 @@ public sealed class ChildProgram : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        // A proxy that the machine uses for the world must not get what is meant for loopback.
+        foreach (var name in (string[])["NO_PROXY", "no_proxy"])
+        {
+            start.Environment[name] =
+                start.Environment.TryGetValue(name, out var hosts) ? $"{hosts},{Loopback.Hosts}" : Loopback.Hosts;
+        }
+
         foreach (var (name, value) in variables)
         {
             start.Environment[name] = value;

@@ -42,8 +42,11 @@ public static class Events
         @event.TryGetProperty("id", out var id) ? id.GetString() : null;
 
     /// <summary>The text of an event's content.</summary>
-    public static string Text(this JsonElement @event) =>
-        string.Concat(@event.GetProperty("content").EnumerateArray().Select(block => block.GetProperty("text").GetString()));
+    public static string Text(this JsonElement @event) => string.Concat(
+        @event.GetProperty("content").EnumerateArray().Select(block => block.GetProperty("text").GetString()));
+
+    /// <summary>Part of an event that is still being made, which is never stored.</summary>
+    public static bool IsPreview(this JsonElement @event) => @event.Type() is "event_start" or "event_delta";
 
     public static string StopReason(this JsonElement idle) =>
         idle.GetProperty("stop_reason").GetProperty("type").GetString()!;

@@ -6,7 +6,7 @@ using Anthropic.Models.Beta.Sessions.Events;
 
 namespace Tenon.Conformance.Support;
 
-/// <summary>A session as a client uses it: streams that are open before anything is sent, and turns to their end.</summary>
+/// <summary>A session as a client uses it: streams that are open before anything is sent, and whole turns.</summary>
 public sealed class LabSession(AnthropicClient client, string id)
 {
     public string Id => id;

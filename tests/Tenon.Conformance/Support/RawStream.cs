@@ -34,7 +34,8 @@ public sealed class RawStream : IAsyncDisposable
 
         var cancellation = TestContext.Current.CancellationToken;
         var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-        return new RawStream(response.EnsureSuccessStatusCode(), await response.Content.ReadAsStreamAsync(cancellation));
+        response.EnsureSuccessStatusCode();
+        return new RawStream(response, await response.Content.ReadAsStreamAsync(cancellation));
     }
 
     public async Task<List<Frame>> ReadTo(string type)

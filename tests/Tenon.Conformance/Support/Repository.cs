@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Tenon.Conformance.Support;
 
 /// <summary>Where things stand in this repository.</summary>
@@ -7,6 +9,10 @@ public static class Repository
 
     /// <summary>The built server. The tests know of it only that it can be started.</summary>
     public static string ServerDll { get; } = PathTo("artifacts/bin/Tenon.Server/release/Tenon.Server.dll");
+
+    /// <summary>The host that runs these tests: another one on the path may be of another version.</summary>
+    public static string Dotnet { get; } =
+        Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
 
     public static string PathTo(string relative) => Path.Combine(Root, relative);
 

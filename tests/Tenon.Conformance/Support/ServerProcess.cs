@@ -36,7 +36,7 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>For failure messages.</summary>
     public string Output => _program?.Output ?? "";
 
-    /// <param name="modelServiceUrl">The scripted service that answers for Anthropic; null leaves the demo model.</param>
+    /// <param name="modelServiceUrl">The scripted service in place of Anthropic; null leaves the demo model.</param>
     public static async Task<ServerProcess> Start(string? modelServiceUrl)
     {
         var server = new ServerProcess(modelServiceUrl);
@@ -53,7 +53,7 @@ public sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts it, or starts it again after <see cref="Kill"/>; returns when it answers that it is ready.</summary>
+    /// <summary>Starts it, also again after <see cref="Kill"/>; returns when it says that it is ready.</summary>
     public async Task Start()
     {
         if (!File.Exists(Repository.ServerDll))
@@ -70,7 +70,7 @@ public sealed class ServerProcess : IAsyncDisposable
 
         var listening = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         _program = ChildProgram.Start(
-            ["dotnet", Repository.ServerDll, "serve", "--urls", Url, "--data", _data], _data, variables,
+            [Repository.Dotnet, Repository.ServerDll, "serve", "--urls", Url, "--data", _data], _data, variables,
             line =>
             {
                 if (line.StartsWith(Listening, StringComparison.Ordinal))
@@ -159,8 +159,8 @@ public sealed class ServerProcess : IAsyncDisposable
         return Directory.CreateDirectory(folder, Walkable).FullName;
     }
 
-    /// <summary>A sandbox outlives its server by design, so that work goes on through a restart. This is no restart.</summary>
-    private void EndSandboxes()
+    /// <summary>Ends what outlives a server by design, so that work goes on through a restart.</summary>
+    public void EndSandboxes()
     {
         var sandboxes = Path.Combine(_data, "sandboxes");
         var records = Directory.Exists(sandboxes)
