@@ -1,7 +1,7 @@
 using Tenon.Conformance.Support;
 using Tenon.Server.Tests.Support;
 
-namespace Tenon.Conformance.TypeScript;
+namespace Tenon.Conformance;
 
 /// <summary>The programs in <c>typescript/</c>, each with a model of its own.</summary>
 public sealed class TypeScriptTests(Lab lab)
