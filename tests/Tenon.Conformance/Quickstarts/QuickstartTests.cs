@@ -1,0 +1,60 @@
+using Tenon.Conformance.Support;
+
+namespace Tenon.Conformance.Quickstarts;
+
+/// <summary>The programs that a newcomer copies, run as they stand against a server with the demo model.</summary>
+public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
+{
+    [Fact]
+    public Task The_curl_quickstart_runs() => Run(Repository.PathTo("examples"), "bash", "quickstart.sh");
+
+    [Fact]
+    public Task The_Csharp_quickstart_runs() =>
+        Run(Repository.PathTo("examples"), Repository.Dotnet, "run", "quickstart.cs");
+
+    [Fact]
+    public async Task The_TypeScript_quickstart_runs()
+    {
+        // Node looks for packages beside the program, and the examples have none installed.
+        var folder = Directory.CreateTempSubdirectory("tenon-quickstart-").FullName;
+        try
+        {
+            File.Copy(Repository.PathTo("examples/quickstart.mjs"), Path.Combine(folder, "quickstart.mjs"));
+            Directory.CreateSymbolicLink(
+                Path.Combine(folder, "node_modules"),
+                Repository.PathTo("tests/Tenon.Conformance/typescript/node_modules"));
+
+            await Run(folder, "node", "quickstart.mjs");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private async Task Run(string folder, params string[] command)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["ANTHROPIC_BASE_URL"] = demo.Server.Url,
+            ["ANTHROPIC_API_KEY"] = ServerProcess.ApiKey,
+        };
+
+        var (exitCode, output) = await ChildProgram.Run(
+            command, folder, variables, TestContext.Current.CancellationToken);
+
+        Assert.True(exitCode == 0, $"{string.Join(' ', command)} failed:\n{output}");
+        Assert.Contains("""{"command":"echo hello from the sandbox"}""", output, StringComparison.Ordinal);
+        Assert.Contains("succeeded. Its output:", output, StringComparison.Ordinal);
+    }
+}
+
+/// <summary>A server with no model service, so that the demo model answers.</summary>
+public sealed class DemoServer : IAsyncLifetime
+{
+    public ServerProcess Server { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Server = await ServerProcess.Start(modelServiceUrl: null);
+
+    public ValueTask DisposeAsync() => Server?.DisposeAsync() ?? ValueTask.CompletedTask;
+}

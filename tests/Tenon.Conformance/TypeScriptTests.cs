@@ -1,0 +1,55 @@
+using Tenon.Conformance.Support;
+using Tenon.Server.Tests.Support;
+
+namespace Tenon.Conformance;
+
+/// <summary>The programs in <c>typescript/</c>, each with a model of its own.</summary>
+public sealed class TypeScriptTests(Lab lab)
+{
+    [Fact]
+    public Task The_quickstart_flow_sees_its_whole_turn() => Run("quickstart.mjs", Reply.Text("Hel", "lo"));
+
+    [Fact]
+    public Task Previews_accumulate_to_the_message() => Run("deltas.mjs", Reply.Text("Once ", "upon ", "a time"));
+
+    [Fact]
+    public Task An_interrupt_ends_a_hanging_answer() =>
+        Run("interrupt.mjs", Reply.Hang("Well"), Reply.Text("Going on"));
+
+    [Fact]
+    public Task A_dropped_stream_is_made_up_for_by_listing() =>
+        Run("resume.mjs", Reply.Hang("Well"), Reply.Text("Going on"));
+
+    [Fact]
+    public Task A_custom_tool_is_answered() => Run(
+        "custom-tool.mjs", Reply.ToolUse("get_weather", new { city = "Oslo" }), Reply.Text("It is 14 degrees."));
+
+    [Fact]
+    public Task Calls_are_allowed_and_denied() => Run(
+        "confirmation.mjs",
+        Reply.ToolUse("bash", new { command = "echo first ran" }),
+        Reply.ToolUse("bash", new { command = "echo second ran" }),
+        Reply.Text("done"));
+
+    [Fact]
+    public Task Lists_page_by_themselves() => Run("paging.mjs", Reply.Text("Hello"));
+
+    [Fact]
+    public Task Each_failure_has_its_class() => Run("errors.mjs");
+
+    private async Task Run(string program, params Reply[] replies)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["ANTHROPIC_BASE_URL"] = lab.Server.Url,
+            ["ANTHROPIC_API_KEY"] = ServerProcess.ApiKey,
+            ["CONFORMANCE_MODEL"] = lab.Model(replies).Name,
+        };
+        var folder = Repository.PathTo("tests/Tenon.Conformance/typescript");
+
+        var (exitCode, output) = await ChildProgram.Run(
+            ["node", program], folder, variables, TestContext.Current.CancellationToken);
+
+        Assert.True(exitCode == 0, $"{program} failed:\n{output}");
+    }
+}

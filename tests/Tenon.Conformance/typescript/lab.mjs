@@ -1,0 +1,47 @@
+// What every program here begins with. The server, the key and the scripted model come from the test that runs it.
+import Anthropic from '@anthropic-ai/sdk';
+
+export const client = new Anthropic();
+export const model = process.env.CONFORMANCE_MODEL;
+
+export async function createSession(tools = []) {
+  const environment = await client.beta.environments.create({ name: 'typescript' });
+  const agent = await client.beta.agents.create({ name: 'typescript', model, tools });
+  return client.beta.sessions.create({ environment_id: environment.id, agent: agent.id });
+}
+
+export const message = (text) => ({ type: 'user.message', content: [{ type: 'text', text }] });
+
+export const send = (session, ...events) => client.beta.sessions.events.send(session.id, { events });
+
+export const text = (event) => event.content.map((block) => block.text).join('');
+
+/** A stream that can be read in steps. */
+export async function open(session, params = {}) {
+  const stream = await client.beta.sessions.events.stream(session.id, params);
+  const events = stream[Symbol.asyncIterator]();
+  return {
+    close: () => stream.controller.abort(),
+    async readTo(type) {
+      const read = [];
+      for (;;) {
+        const { value, done } = await events.next();
+        if (done) throw new Error(`the stream ended before ${type}, after ${read.map((event) => event.type)}`);
+        read.push(value);
+        if (value.type === type) return read;
+      }
+    },
+  };
+}
+
+export async function history(session) {
+  const events = [];
+  for await (const event of client.beta.sessions.events.list(session.id)) events.push(event);
+  return events;
+}
+
+export const the = (events, type) => {
+  const found = events.filter((event) => event.type === type);
+  if (found.length !== 1) throw new Error(`${found.length} of ${type} among ${events.map((event) => event.type)}`);
+  return found[0];
+};
