@@ -26,7 +26,7 @@ public static class TenonServer
         builder.WebHost.UseKestrelCore().UseUrls(settings.Urls)
             .ConfigureKestrel(kestrel =>
             {
-                kestrel.Limits.MaxRequestBodySize = Body.BytesMax;
+                kestrel.Limits.MaxRequestBodySize = null; // UseBodyLimit sets it.
                 kestrel.AddServerHeader = false;
             });
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
@@ -92,6 +92,7 @@ public static class TenonServer
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(context => Errors.WriteStatus(context.HttpContext));
         app.UseApiKey();
+        app.UseBodyLimit();
         app.UseRouting();
         app.MapHealth();
         app.MapAgents();

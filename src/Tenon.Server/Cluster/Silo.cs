@@ -8,16 +8,24 @@ public static class Silo
 {
     public static WebApplicationBuilder AddSilo(this WebApplicationBuilder builder)
     {
-        // Orleans does not take port 0, and several servers may run on one machine.
-        var (siloPort, gatewayPort) = (FreePort(), FreePort());
+        var (siloPort, gatewayPort) = FreePorts();
         builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(siloPort, gatewayPort));
         return builder;
     }
 
-    private static int FreePort()
+    /// <summary>Orleans does not take port 0, and several servers may run on one machine.</summary>
+    private static (int Silo, int Gateway) FreePorts()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        // Both are held until both are known, so that they differ.
+        using var silo = Bind();
+        using var gateway = Bind();
+        return (((IPEndPoint)silo.LocalEndPoint!).Port, ((IPEndPoint)gateway.LocalEndPoint!).Port);
+    }
+
+    private static Socket Bind()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        return socket;
     }
 }

@@ -1,5 +1,7 @@
+using Microsoft.AspNetCore.Http.Features;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Tenon.Wire.Http;
 
 namespace Tenon.Server.Http;
 
@@ -8,6 +10,26 @@ public static class Body
 {
     /// <summary>The documented limit of a session's creation (api A.4), used for every body.</summary>
     public const long BytesMax = 32 * 1024 * 1024;
+
+    /// <summary>
+    /// Refuses a body that is too large. The host's own limit closes the connection on a client that is still sending,
+    /// which then sees a broken pipe instead of the answer; here the rest is read and dropped first.
+    /// </summary>
+    public static IApplicationBuilder UseBodyLimit(this IApplicationBuilder app) => app.Use((context, next) =>
+    {
+        if (context.Request.ContentLength > BytesMax)
+        {
+            throw new ApiException(
+                new Refusal(413, ErrorTypes.TooLarge, $"The body is larger than {BytesMax} bytes.", null));
+        }
+
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = BytesMax;
+        }
+
+        return next(context);
+    });
 
     /// <summary>The body as <typeparamref name="T"/>.</summary>
     /// <exception cref="ApiException">400 with the path of the bad field.</exception>
