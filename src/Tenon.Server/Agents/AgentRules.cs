@@ -40,7 +40,10 @@ public static partial class AgentRules
             System = Cleared(agent.System),
             Tools = CheckTools(agent.Tools, agent.McpServers),
             Skills = [.. agent.Skills.Select(skill => skill with { Version = skill.Version ?? "latest" })],
-            Multiagent = agent.Multiagent is { ValueKind: JsonValueKind.Null } ? null : agent.Multiagent,
+
+            // A patch that gives null has no JSON behind it at all.
+            Multiagent = agent.Multiagent is { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined }
+                ? null : agent.Multiagent,
         };
     }
 
@@ -94,18 +97,25 @@ public static partial class AgentRules
         AgentToolset toolset => toolset with
         {
             DefaultConfig = Defaults($"{path}.default_config", toolset.DefaultConfig, PermissionPolicy.AlwaysAllow),
-            Configs = [.. (toolset.Configs ?? []).Select((config, i) => ResolveBuiltin($"{path}.configs.{i}", config, toolset))],
+            Configs = [.. Configs(path, toolset.Configs)
+                .Select((config, i) => ResolveBuiltin($"{path}.configs.{i}", config, toolset))],
         },
         McpToolset toolset => toolset with
         {
             DefaultConfig = Defaults($"{path}.default_config", toolset.DefaultConfig, PermissionPolicy.AlwaysAsk),
-            Configs = [.. (toolset.Configs ?? []).Select((config, i) =>
+            Configs = [.. Configs(path, toolset.Configs).Select((config, i) =>
                 Fill($"{path}.configs.{i}", config, toolset.DefaultConfig, PermissionPolicy.AlwaysAsk) with { Type = null })],
         },
         CustomTool custom => CheckCustom(path, custom),
         _ => throw ApiException.Invalid($"{path}.type",
             $"'{tool.Type}' is not one of agent_toolset_20260401, mcp_toolset, custom."),
     };
+
+    private static IReadOnlyList<ToolConfig> Configs(string path, IReadOnlyList<ToolConfig>? given)
+    {
+        ApiException.RefuseNulls($"{path}.configs", given);
+        return given ?? [];
+    }
 
     private static ToolConfig ResolveBuiltin(string path, ToolConfig config, AgentToolset toolset)
     {
@@ -170,13 +180,14 @@ public static partial class AgentRules
             : throw ApiException.Invalid($"{path}.input_schema", "must be a JSON Schema with \"type\": \"object\".");
     }
 
-    private static void CheckServers(IReadOnlyList<McpServer> servers)
+    public static void CheckServers(IReadOnlyList<McpServer> servers)
     {
         if (servers.Count > McpServersMax)
         {
             throw ApiException.Invalid("mcp_servers", $"at most {McpServersMax} are allowed.");
         }
 
+        ApiException.RefuseNulls("mcp_servers", servers);
         for (var i = 0; i < servers.Count; i++)
         {
             var server = servers[i];
@@ -206,6 +217,7 @@ public static partial class AgentRules
             throw ApiException.Invalid("skills", $"at most {SkillsMax} are allowed.");
         }
 
+        ApiException.RefuseNulls("skills", skills);
         for (var i = 0; i < skills.Count; i++)
         {
             if (skills[i].Type is not ("anthropic" or "custom"))

@@ -84,7 +84,7 @@ public sealed class AgentStore(IDbContextFactory<TenonContext> contexts)
 
     /// <summary>Newest versions first; one more than asked for when there are more.</summary>
     public async Task<IReadOnlyList<Agent>> ListVersions(
-        string id, int? before, int limit, CancellationToken cancellationToken)
+        string id, long? before, int limit, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var archivedAt = await context.Agents.Where(row => row.Id == id)

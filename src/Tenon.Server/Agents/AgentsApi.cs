@@ -107,8 +107,7 @@ public static class AgentsApi
         await Find(store, id, null, cancellationToken);
         var limit = request.Number("limit", 1, PageMax) ?? PageDefault;
         var list = $"agent_versions:{id}";
-        var before = Cursor.Of(request, list, descending: true) is { } cursor
-            ? int.Parse(cursor.Position, CultureInfo.InvariantCulture) : (int?)null;
+        var before = Cursor.Of(request, list, descending: true)?.Number();
         var versions = await store.ListVersions(id, before, limit, cancellationToken);
         return Body.Json(
             Page(versions, limit, list, agent => agent.Version.ToString(CultureInfo.InvariantCulture)),

@@ -58,6 +58,12 @@ public static class EnvironmentRules
         var packages = config.Packages ?? new Packages();
         IReadOnlyList<string>?[] lists =
             [packages.Apt, packages.Cargo, packages.Gem, packages.Go, packages.Npm, packages.Pip];
+        string[] names = ["apt", "cargo", "gem", "go", "npm", "pip"];
+        foreach (var (list, name) in lists.Zip(names))
+        {
+            ApiException.RefuseNulls($"config.packages.{name}", list);
+        }
+
         if (lists.Any(list => list?.Count > 0) && networking is { Type: "limited", AllowPackageManagers: not true })
         {
             throw ApiException.Invalid("config.packages", "packages under limited networking need allow_package_managers.");
@@ -79,7 +85,13 @@ public static class EnvironmentRules
         };
     }
 
-    private static Networking Resolve(Networking networking) => networking.Type switch
+    private static Networking Resolve(Networking networking)
+    {
+        ApiException.RefuseNulls("config.networking.allowed_hosts", networking.AllowedHosts);
+        return Fill(networking);
+    }
+
+    private static Networking Fill(Networking networking) => networking.Type switch
     {
         "unrestricted" => new Networking { Type = "unrestricted" },
         "limited" => networking with

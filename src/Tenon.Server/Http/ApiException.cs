@@ -25,6 +25,20 @@ public sealed class ApiException(Refusal refusal) : Exception(refusal.Message)
         return Invalid(path, message);
     }
 
+    /// <summary>
+    /// Refuses a list with a null in it: the serializer checks whether a field may be null, and not the elements of a list.
+    /// </summary>
+    public static void RefuseNulls<T>(string path, IReadOnlyList<T>? list) where T : class
+    {
+        for (var i = 0; i < list?.Count; i++)
+        {
+            if (list[i] is null)
+            {
+                throw Invalid($"{path}.{i}", "null is not allowed");
+            }
+        }
+    }
+
     /// <summary>400: Tenon does not do this yet.</summary>
     public static ApiException NotYet(string path, string what) =>
         Invalid(path, $"{what} not supported by this version of Tenon; docs/compatibility.md lists what is.");

@@ -32,8 +32,7 @@ public static class SessionEventsApi
         var limit = request.Number("limit", 1, PageMax) ?? PageDefault;
         var (from, to) = request.CreatedAt();
         var list = $"events:{id}";
-        var after = Cursor.Of(request, list, descending) is { } cursor
-            ? long.Parse(cursor.Position, CultureInfo.InvariantCulture) : (long?)null;
+        var after = Cursor.Of(request, list, descending)?.Number();
         var found = log.List(new LogQuery
         {
             Session = id,

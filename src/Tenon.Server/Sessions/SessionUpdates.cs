@@ -54,6 +54,7 @@ public static class SessionUpdates
         }
 
         var servers = update.McpServers.Or(stored.McpServers) ?? [];
+        AgentRules.CheckServers(servers);
         var tools = AgentRules.CheckTools(update.Tools.Or(stored.Tools) ?? [], servers);
         return SessionRules.CheckRunnable(stored with { Tools = tools, McpServers = servers });
     }
