@@ -117,10 +117,11 @@ public sealed class TestServer : IAsyncLifetime
     public async Task<TestSession> NewSession(string tools = "[]", string fields = "")
     {
         var model = $"scripted-{Interlocked.Increment(ref _names)}";
-        return await NewSession(model, await NewAgent(model, $"\"tools\":{tools}"), fields);
+        return await NewSessionOf(model, await NewAgent(model, $"\"tools\":{tools}"), fields);
     }
 
-    public async Task<TestSession> NewSession(string model, string agentId, string fields = "")
+    /// <summary>A session of an agent that is there, whose model is <paramref name="model"/>.</summary>
+    public async Task<TestSession> NewSessionOf(string model, string agentId, string fields = "")
     {
         var environmentId = await NewEnvironment();
         var more = fields.Length > 0 ? "," + fields : "";
