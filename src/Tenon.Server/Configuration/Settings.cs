@@ -23,10 +23,17 @@ public sealed record Settings
     public string HandPath => this[SettingKeys.Hand]!;
 
     private string? this[string key] => Values[key].Value;
+
+    /// <summary>Where each value came from; not the values, for some are secrets.</summary>
+    public override string ToString() => string.Join(", ", Values.Select(value => $"{value.Key}: {value.Value}"));
 }
 
 /// <param name="Source">A flag, a variable, a file, or <c>default</c>.</param>
-public sealed record SettingValue(string? Value, string Source);
+public sealed record SettingValue(string? Value, string Source)
+{
+    /// <summary>Where it came from; not the value, which may be a secret.</summary>
+    public override string ToString() => Source;
+}
 
 /// <summary>A key that can be set: by flag, by variable, or in the file under its dotted name.</summary>
 public sealed record SettingKey(string Name, string? Flag, string Variable, string? Default, string Meaning)

@@ -86,8 +86,10 @@ public static class SettingsReader
             });
             routes = Flatten(document.RootElement, "", path, values);
         }
-        catch (Exception exception) when (exception is IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or JsonException or InvalidOperationException)
         {
+            // The last is how the document says that a value has another type than was asked for.
             throw new SettingsException($"{path}: {exception.Message}");
         }
 

@@ -34,6 +34,11 @@ public sealed class DataFolderTests : IDisposable
         var database = new Database(folder.DatabasePath);
         database.Migrate();
         using var open = database.Open();
+        using (var write = open.CreateCommand())
+        {
+            write.CommandText = "CREATE TABLE probe (id)";
+            write.ExecuteNonQuery();
+        }
 
         const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         Assert.Equal(OwnerOnly, File.GetUnixFileMode(folder.DatabasePath));
