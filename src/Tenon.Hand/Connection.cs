@@ -37,7 +37,8 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
                     }
 
                     var frame = new byte[length];
-                    if (!Fill(frame) || JsonSerializer.Deserialize(frame, HandJson.Default.HandRequest) is not { } request)
+                    if (!Fill(frame)
+                        || JsonSerializer.Deserialize(frame, HandJson.Default.HandRequest) is not { } request)
                     {
                         return;
                     }

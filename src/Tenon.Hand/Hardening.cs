@@ -13,7 +13,9 @@ internal static unsafe class Hardening
     private const int CloseOnExecFlag = 1;
     private const int Ignore = 1;
 
-    /// <summary>Room for any build tool, and small enough that a leak shows as an error and not as a slow host.</summary>
+    /// <summary>
+    /// Room for any build tool, and small enough that a leak shows as an error and not as a slow host.
+    /// </summary>
     private const uint DescriptorsMax = 1024;
 
     // HUP, INT, QUIT, PIPE, TERM: an init has no reason to die by one, and a broken pipe is an error code.

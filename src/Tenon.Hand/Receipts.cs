@@ -99,7 +99,8 @@ internal sealed class Receipts(Toolbox tools)
     // NOTE: the id stays when the answer goes, since a call must not run twice.
     private void MakeRoom()
     {
-        while ((_kept > ToolLimits.Receipts || _keptChars > ToolLimits.ReceiptChars) && _finished.TryDequeue(out var old))
+        while ((_kept > ToolLimits.Receipts || _keptChars > ToolLimits.ReceiptChars)
+            && _finished.TryDequeue(out var old))
         {
             if (!old.IsDropped)
             {

@@ -63,7 +63,8 @@ public abstract class TaggedConverter<TUnion> : JsonConverter<TUnion> where TUni
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new JsonException(reader.TokenType == JsonTokenType.Null ? "null is not allowed" : "expected an object");
+            throw new JsonException(
+                reader.TokenType == JsonTokenType.Null ? "null is not allowed" : "expected an object");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)

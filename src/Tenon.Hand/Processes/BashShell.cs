@@ -88,7 +88,9 @@ internal sealed class BashShell
 
     public bool Alive => !_closed && !_child.Exit.IsCompleted;
 
-    /// <summary>Runs a command. After any end but <see cref="CommandEnd.Finished"/> the shell is of no more use.</summary>
+    /// <summary>
+    /// Runs a command. After any end but <see cref="CommandEnd.Finished"/> the shell is of no more use.
+    /// </summary>
     public async Task<(CommandEnd End, int Status)> Run(ShellCommand command)
     {
         lock (_gate)

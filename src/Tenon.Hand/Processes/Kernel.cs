@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Tenon.Hand.Processes;
 
-/// <summary>The C library's calls the hand needs. Numbers are those of Linux on x86-64 and arm64, which agree here.</summary>
+/// <summary>
+/// The C library's calls the hand needs. Numbers are those of Linux on x86-64 and arm64, which agree here.
+/// </summary>
 internal static unsafe partial class Kernel
 {
     public const int SignalKill = 9;

@@ -10,7 +10,9 @@ internal sealed class ProcessTable(Children children)
 {
     private const int Init = 1;
 
-    /// <summary>Bounds the fight against a command that forks while it is killed; each round kills all it sees.</summary>
+    /// <summary>
+    /// Bounds the fight against a command that forks while it is killed; each round kills all it sees.
+    /// </summary>
     private const int KillRoundsMax = 500;
 
     public static HashSet<int> Snapshot()
@@ -18,7 +20,8 @@ internal sealed class ProcessTable(Children children)
         var pids = new HashSet<int>();
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(entry.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
+            if (int.TryParse(
+                entry.AsSpan("/proc/".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
             {
                 pids.Add(pid);
             }

@@ -77,7 +77,9 @@ internal static class GlobTool
         }
     }
 
-    /// <summary>Translates what stands at the start of <paramref name="rest"/>; answers how much more it took.</summary>
+    /// <summary>
+    /// Translates what stands at the start of <paramref name="rest"/>; answers how much more it took.
+    /// </summary>
     private static int Single(ReadOnlySpan<char> rest, StringBuilder regex, ref int depth)
     {
         switch (rest[0])

@@ -59,10 +59,13 @@ internal sealed unsafe class RipgrepRun(Children children)
         // Ripgrep also complains when it found something but could not read one file among many.
         return text.Length > 0 ? ToolAnswer.Ok(text.TrimEnd('\n'))
             : status is 0 or NothingFound ? ToolAnswer.Ok("no matches")
-            : ToolAnswer.Error("grep: " + Encoding.UTF8.GetString(complaint.GetBuffer(), 0, (int)complaint.Length).Trim());
+            : ToolAnswer.Error(
+                "grep: " + Encoding.UTF8.GetString(complaint.GetBuffer(), 0, (int)complaint.Length).Trim());
     }
 
-    /// <summary>Reads both pipes to their ends, the answer's limit, or the time limit, for which it answers false.</summary>
+    /// <summary>
+    /// Reads both pipes to their ends, the answer's limit, or the time limit, for which it answers false.
+    /// </summary>
     private bool Collect(int output, int errors, MemoryStream found, MemoryStream complaint)
     {
         var deadline = Environment.TickCount64 + (long)ToolLimits.GrepTime.TotalMilliseconds;

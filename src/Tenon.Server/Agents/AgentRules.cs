@@ -83,13 +83,15 @@ public static partial class AgentRules
         var dangling = referenced.FirstOrDefault(name => servers.All(server => server.Name != name));
         if (dangling is not null)
         {
-            throw ApiException.Invalid("tools", $"the mcp_toolset names the server '{dangling}', which mcp_servers lacks.");
+            throw ApiException.Invalid(
+                "tools", $"the mcp_toolset names the server '{dangling}', which mcp_servers lacks.");
         }
 
         var unused = servers.FirstOrDefault(server => !referenced.Contains(server.Name));
         return unused is null
             ? resolved
-            : throw ApiException.Invalid("mcp_servers", $"no mcp_toolset in tools refers to the server '{unused.Name}'.");
+            : throw ApiException.Invalid(
+                "mcp_servers", $"no mcp_toolset in tools refers to the server '{unused.Name}'.");
     }
 
     private static AgentTool Resolve(string path, AgentTool tool) => tool switch
@@ -104,7 +106,8 @@ public static partial class AgentRules
         {
             DefaultConfig = Defaults($"{path}.default_config", toolset.DefaultConfig, PermissionPolicy.AlwaysAsk),
             Configs = [.. Configs(path, toolset.Configs).Select((config, i) =>
-                Fill($"{path}.configs.{i}", config, toolset.DefaultConfig, PermissionPolicy.AlwaysAsk) with { Type = null })],
+                Fill($"{path}.configs.{i}", config, toolset.DefaultConfig, PermissionPolicy.AlwaysAsk)
+                    with { Type = null })],
         },
         CustomTool custom => CheckCustom(path, custom),
         _ => throw ApiException.Invalid($"{path}.type",
@@ -125,7 +128,8 @@ public static partial class AgentRules
                 $"'{config.Name}' is not one of {string.Join(", ", BuiltinTools.Names.Order())}.");
         }
 
-        var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow) with { Type = config.Name };
+        var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow)
+            with { Type = config.Name };
         if (config.Name == "web_fetch" && filled.Extra?.ContainsKey("url_sources") != true)
         {
             filled = filled with
@@ -160,7 +164,8 @@ public static partial class AgentRules
     {
         if (!CustomName().IsMatch(tool.Name))
         {
-            throw ApiException.Invalid($"{path}.name", "1 to 128 letters, digits, underscores and hyphens are allowed.");
+            throw ApiException.Invalid(
+                $"{path}.name", "1 to 128 letters, digits, underscores and hyphens are allowed.");
         }
 
         if (BuiltinTools.Names.Contains(tool.Name) || tool.Name.StartsWith("mcp__", StringComparison.Ordinal))
@@ -231,7 +236,8 @@ public static partial class AgentRules
 
     private static void CheckIdentity(ExecutionIdentity identity)
     {
-        var known = identity is { Type: "service_account", RoleArn: null } or { Type: "aws_role", RoleArn.Length: > 0 and <= UrlMax };
+        var known = identity is { Type: "service_account", RoleArn: null }
+            or { Type: "aws_role", RoleArn.Length: > 0 and <= UrlMax };
         if (!known)
         {
             throw ApiException.Invalid("execution_identity", "must be service_account, or aws_role with a role_arn.");

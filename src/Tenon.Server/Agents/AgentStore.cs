@@ -22,7 +22,9 @@ public sealed class AgentStore(IDbContextFactory<TenonContext> contexts)
         await context.SaveChangesAsync(cancellationToken);
     }
 
-    /// <summary>A version of an agent, the newest when <paramref name="version"/> is null; null when there is none.</summary>
+    /// <summary>
+    /// A version of an agent, the newest when <paramref name="version"/> is null; null when there is none.
+    /// </summary>
     public async Task<Agent?> Find(string id, int? version, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);

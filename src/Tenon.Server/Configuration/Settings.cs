@@ -59,7 +59,11 @@ public static class SettingKeys
     [
         new(Urls, "--urls", "TENON_URLS", "http://127.0.0.1:4111", "where the server listens"),
         new(Data, "--data", "TENON_DATA", "./data", "the folder for the database and the sessions' files"),
-        new(ApiKey, null, "TENON_API_KEY", null, "the API key; one is made at the first start when unset") { IsSecret = true },
+        new(ApiKey, null, "TENON_API_KEY", null,
+            "the API key; one is made at the first start when unset")
+        {
+            IsSecret = true,
+        },
         new(WorkspaceTemplate, "--workspace-template", "TENON_WORKSPACE_TEMPLATE", null,
             "a folder whose files every new session's workspace starts with"),
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",

@@ -30,7 +30,8 @@ public static class EnvironmentRules
         if (patch?.Type is { } type && type != stored.Type)
         {
             throw ApiException.Invalid(
-                "config.type", $"an environment cannot change from {stored.Type} to {type}.", "invalid_config_type_change");
+                "config.type", $"an environment cannot change from {stored.Type} to {type}.",
+                "invalid_config_type_change");
         }
 
         return stored with
@@ -66,7 +67,8 @@ public static class EnvironmentRules
 
         if (lists.Any(list => list?.Count > 0) && networking is { Type: "limited", AllowPackageManagers: not true })
         {
-            throw ApiException.Invalid("config.packages", "packages under limited networking need allow_package_managers.");
+            throw ApiException.Invalid(
+                "config.packages", "packages under limited networking need allow_package_managers.");
         }
 
         return config with

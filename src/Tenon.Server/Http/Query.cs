@@ -5,7 +5,9 @@ using Tenon.Server.Storage;
 
 namespace Tenon.Server.Http;
 
-/// <summary>Reads query parameters: arrays as <c>name[]=</c> or plain repeats, ranges as <c>created_at[gte]=</c> (api 0.3).</summary>
+/// <summary>
+/// Reads query parameters: arrays as <c>name[]=</c> or plain repeats, ranges as <c>created_at[gte]=</c> (api 0.3).
+/// </summary>
 public static class Query
 {
     public static string? Text(this HttpRequest request, string name) =>

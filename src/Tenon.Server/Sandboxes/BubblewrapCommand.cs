@@ -8,7 +8,9 @@ namespace Tenon.Server.Sandboxes;
 /// </summary>
 internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles files)
 {
-    /// <summary>The descriptor numbers of <see cref="ChildProcess.Start"/>'s list, after the three standard ones.</summary>
+    /// <summary>
+    /// The descriptor numbers of <see cref="ChildProcess.Start"/>'s list, after the three standard ones.
+    /// </summary>
     public const int ListenDescriptor = 3;
     private const int FilterDescriptor = 4;
     private const int InfoDescriptor = 5;

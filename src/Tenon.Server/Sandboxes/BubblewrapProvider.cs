@@ -61,7 +61,9 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             return true;
         }, cancellationToken);
 
-    /// <summary>Ends the sandboxes, and deletes the files, of sessions that are no more. For the start of a server.</summary>
+    /// <summary>
+    /// Ends the sandboxes, and deletes the files, of sessions that are no more. For the start of a server.
+    /// </summary>
     public async Task Reap(Func<string, ValueTask<bool>> sessionExists, CancellationToken cancellationToken)
     {
         foreach (var sessionId in _files.Sessions())
@@ -81,7 +83,9 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
-    /// <summary>The living sandbox of an earlier server, or null. One that does not answer as it should is ended.</summary>
+    /// <summary>
+    /// The living sandbox of an earlier server, or null. One that does not answer as it should is ended.
+    /// </summary>
     private async Task<BubblewrapSandbox?> Attach(SandboxFolder folder, CancellationToken cancellationToken)
     {
         if (folder.ReadRecord() is not { Instance: { } instance, Socket: { } socket } record)

@@ -32,7 +32,8 @@ internal sealed class SandboxFiles
         var below = Path.GetFullPath(Path.Combine(options.DataDirectory, "sandboxes"));
         Root = !IsRoot || BlockingDirectory(below) is null
             ? below
-            : Path.Combine(FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
+            : Path.Combine(
+                FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
         _shared = new Lazy<string>(PrepareShared);
     }
 

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Tenon.Server.Sandboxes;
 
-/// <summary>A session's files on this machine. The directories belong to the sandbox, the record to the server.</summary>
+/// <summary>
+/// A session's files on this machine. The directories belong to the sandbox, the record to the server.
+/// </summary>
 public sealed record SandboxFolder(string Path)
 {
     /// <summary><c>/workspace</c> inside.</summary>

@@ -34,6 +34,8 @@ public sealed record SandboxOptions
     /// <summary>Processes and threads at once: a parallel build fits, a fork bomb ends.</summary>
     public int ProcessesMax { get; init; } = 1024;
 
-    /// <summary>Where the server's sockets to its sandboxes stand; null chooses. Short: a socket's path has 107 bytes.</summary>
+    /// <summary>
+    /// Where the server's sockets to its sandboxes stand; null chooses. Short: a socket's path has 107 bytes.
+    /// </summary>
     public string? SocketDirectory { get; init; }
 }

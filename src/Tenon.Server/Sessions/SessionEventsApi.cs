@@ -22,7 +22,8 @@ public static class SessionEventsApi
     }
 
     private static async Task<IResult> Send(string id, HttpRequest request, IGrainFactory grains) =>
-        SessionsApi.Owner(await grains.GetGrain<ISessionGrain>(id).Send(await request.ReadJson(WireJson.Default.EventsSend)));
+        SessionsApi.Owner(
+            await grains.GetGrain<ISessionGrain>(id).Send(await request.ReadJson(WireJson.Default.EventsSend)));
 
     internal static async Task<IResult> ListEvents(
         string id, HttpRequest request, SessionStore store, EventLog log, CancellationToken cancellationToken)
@@ -44,7 +45,8 @@ public static class SessionEventsApi
             To = to,
         });
         var next = found.Count > limit
-            ? new Cursor(list, descending, false, found[limit - 1].Seq.ToString(CultureInfo.InvariantCulture)).ToString()
+            ? new Cursor(list, descending, false, found[limit - 1].Seq.ToString(CultureInfo.InvariantCulture))
+                .ToString()
             : null;
         return Body.Json(new Page<JsonElement>
         {

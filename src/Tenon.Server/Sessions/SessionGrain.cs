@@ -109,7 +109,8 @@ public sealed partial class SessionGrain(
         RefuseRunning("deleted");
 
         // The row outlives the session until streams have seen the last event; what it was told does not.
-        _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent with { System = null, Tools = [] } } };
+        _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent
+            with { System = null, Tools = [] } } };
         await _log.Append([new SessionDeleted()], SaveKind.Definition, purge: true);
         _record = null;
         DeactivateOnIdle();
@@ -147,7 +148,8 @@ public sealed partial class SessionGrain(
         var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
         entries.AddRange(remaining.Count == 0
             ? Turn.Running(Record().Definition.Agent, _log)
-            : Turn.Idle(Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
+            : Turn.Idle(
+                Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
         return entries;
     }
 

@@ -59,5 +59,6 @@ public static class SessionUpdates
         return SessionRules.CheckRunnable(stored with { Tools = tools, McpServers = servers });
     }
 
-    private static string Serialize(SessionAgent agent) => JsonSerializer.Serialize(agent, WireJson.Default.SessionAgent);
+    private static string Serialize(SessionAgent agent) =>
+        JsonSerializer.Serialize(agent, WireJson.Default.SessionAgent);
 }

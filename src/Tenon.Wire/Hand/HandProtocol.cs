@@ -12,7 +12,9 @@ public static class HandProtocol
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
 
-    /// <summary>Bounds what either side holds in memory for one frame: a large <c>write</c> fits, a runaway does not.</summary>
+    /// <summary>
+    /// Bounds what either side holds in memory for one frame: a large <c>write</c> fits, a runaway does not.
+    /// </summary>
     public const int FrameBytesMax = 32 * 1024 * 1024;
 
     /// <summary>What a call that was cancelled answers.</summary>
