@@ -25,7 +25,9 @@ public sealed partial class TidyLayoutTests
         [""],
     ];
 
-    /// <summary>What is not yet as it should be. An entry that is no longer needed fails, so the list only shrinks.</summary>
+    /// <summary>
+    /// What is not yet as it should be. An entry that is no longer needed fails, so the list only shrinks.
+    /// </summary>
     private static readonly HashSet<string> Known =
     [
         // The log's SQL takes the log's records, which stand one layer up.
@@ -46,9 +48,11 @@ public sealed partial class TidyLayoutTests
         var uses = SourceTree.Server.SelectMany(file => Uses().Matches(file.Code)
             .Select(match => (File: file, Used: match.Groups[1].Value)).Distinct()).ToList();
 
-        TidyTests.None(SourceTree.Server.Select(file => file.Folder).Distinct().Where(folder => !rank.ContainsKey(folder))
+        TidyTests.None(
+            SourceTree.Server.Select(file => file.Folder).Distinct().Where(folder => !rank.ContainsKey(folder))
             .Select(folder => $"{folder} has no place in the layers yet"));
-        var broken = uses.Where(use => rank[use.Used] > rank[use.File.Folder] || (use.Used == "Http" && !MayKnowHttp(use.File)))
+        var broken = uses.Where(
+            use => rank[use.Used] > rank[use.File.Folder] || (use.Used == "Http" && !MayKnowHttp(use.File)))
             .Select(use => $"{use.File} uses {use.Used}").ToHashSet();
         TidyTests.None(broken.Except(Known));
         TidyTests.None(Known.Except(broken).Select(entry => $"no longer needed: {entry}"));
@@ -74,7 +78,8 @@ public sealed partial class TidyLayoutTests
     public void Only_the_models_know_a_providers_package() =>
         TidyTests.None(SourceTree.Server
             // The demo is a client of the server: it uses the official SDK as any program would.
-            .Where(file => file.Folder is not ("Models" or "Demo" or "Bench" or "Console") && Providers().IsMatch(file.Code))
+            .Where(file =>
+                file.Folder is not ("Models" or "Demo" or "Bench" or "Console") && Providers().IsMatch(file.Code))
             .Select(file => $"{file}: a provider's package is used only in Models/"));
 
     [Fact]
@@ -88,7 +93,8 @@ public sealed partial class TidyLayoutTests
     [Fact]
     public void The_harness_knows_no_http_no_orleans_and_no_database() =>
         TidyTests.None(SourceTree.Server.Where(file => file.Folder == "Harness")
-            .Where(file => HttpTypes().IsMatch(file.Code) || Orleans().IsMatch(file.Code) || EntityFramework().IsMatch(file.Code))
+            .Where(file =>
+                HttpTypes().IsMatch(file.Code) || Orleans().IsMatch(file.Code) || EntityFramework().IsMatch(file.Code))
             .Select(file => file.Path));
 
     private static bool MayKnowHttp(SourceFile file) => file.Folder is "Http" or "Demo" or "Configuration" or ""

@@ -32,10 +32,10 @@ public sealed partial class TidyTests
 
         // The one owner of the connections to model services; it lives as long as the server.
         @"src/Tenon.Server/Models/ServiceCall.cs \bnew HttpClient\(",
-
-        // A pause between two tries at starting a process, by the given clock.
-        @"src/Tenon.Server/Sandboxes/BubblewrapStart.cs \bTask\.Delay\((?![^;]*\b(clock|time|timeProvider)\b)",
     ];
+
+    private static readonly string[] TextKinds =
+        [".cs", ".csproj", ".props", ".slnx", ".json", ".md", ".ts", ".mjs", ".py", ".yml", ".yaml", ".sh", ""];
 
     private static readonly string[] Verbs = ["Configuration", "Demo", "Bench", ""];
 
@@ -49,7 +49,8 @@ public sealed partial class TidyTests
                 .Select(pair => $"{file}:{pair.i + 1}: {pair.line.Length} characters, at most {LineMax}")
                 .Concat(lines.Length > FileLinesMax ? [$"{file}: {lines.Length} lines, at most {FileLinesMax}"] : [])
                 .Concat(CSharpText.Methods(file.Code).Where(method => method.Lines > MethodLinesMax)
-                    .Select(method => $"{file}:{method.Line}: a method of {method.Lines} lines, at most {MethodLinesMax}"));
+                    .Select(method =>
+                        $"{file}:{method.Line}: a method of {method.Lines} lines, at most {MethodLinesMax}"));
         });
 
         None(long_);
@@ -101,7 +102,8 @@ public sealed partial class TidyTests
     public void Every_folder_of_the_server_says_what_it_is()
     {
         var types = SourceTree.CSharp.SelectMany(file => TypeName().Matches(file.Code))
-            .Select(match => match.Groups[1].Value).ToHashSet();
+            .Select(match => match.Groups[1].Value)
+            .Concat(SourceTree.Files.SelectMany(file => file.Path.Split('/')[..^1])).ToHashSet();
         var folders = SourceTree.Server.Select(file => file.Folder).Where(folder => folder != "").Distinct();
         None(folders.SelectMany(folder =>
         {
@@ -114,7 +116,7 @@ public sealed partial class TidyTests
 
             var lines = readme.Text.TrimEnd('\n').Split('\n').Length;
             return Quoted().Matches(readme.Text).Select(match => match.Groups[1].Value)
-                .Where(name => !types.Contains(name)).Select(name => $"{path}: there is no type {name}")
+                .Where(name => !types.Contains(name)).Select(name => $"{path}: there is no type or folder {name}")
                 .Concat(lines > ReadmeLinesMax ? [$"{path}: {lines} lines, at most {ReadmeLinesMax}"] : []);
         }));
     }
@@ -146,10 +148,10 @@ public sealed partial class TidyTests
     private static bool IsVerb(SourceFile file, string pattern) =>
         pattern.Contains("Console", StringComparison.Ordinal) && Verbs.Contains(file.Folder);
 
-    private static bool IsText(SourceFile file) => System.IO.Path.GetExtension(file.Name)
-        is ".cs" or ".csproj" or ".props" or ".slnx" or ".json" or ".md" or ".ts" or ".mjs" or ".yml" or ".yaml" or ".sh" or "";
+    private static bool IsText(SourceFile file) => TextKinds.Contains(Path.GetExtension(file.Name));
 
-    [GeneratedRegex(@"\b(?:class|struct|record|interface)\s+(\w+(?:Manager|Helper|Utils?|Processor|Base|Impl|Dto|Handler))\b[^{;]*")]
+    [GeneratedRegex(@"\b(?:class|struct|record|interface)\s+"
+        + @"(\w+(?:Manager|Helper|Utils?|Processor|Base|Impl|Dto|Handler))\b[^{;]*")]
     private static partial Regex VagueType();
 
     [GeneratedRegex(@"\b(?:class|struct|record|interface|enum)\s+(\w+)")]
@@ -161,6 +163,7 @@ public sealed partial class TidyTests
     [GeneratedRegex("\\bTO" + "DO\\b|\\bFIX" + "ME\\b")]
     private static partial Regex LeftToDo();
 
-    [GeneratedRegex(@"(?<![\w./])/(?:work|root)/[\w.]+|https?://(?:[\w.-]*registry|[\w.-]*nexus|[\w.-]*artifactory)[\w.-]*")]
+    [GeneratedRegex(
+        @"(?<![\w./])/(?:work|root)/[\w.]+|https?://(?:[\w.-]*registry|[\w.-]*nexus|[\w.-]*artifactory)[\w.-]*")]
     private static partial Regex MachinePath();
 }

@@ -20,7 +20,10 @@ public sealed class AgentRulesTests(TestServer server)
             "model.effort: 'extreme' is not one of low, medium, high, xhigh, max."
         },
         { "\"model\":{\"id\":\"m\",\"speed\":\"slow\"}", "model.speed: 'slow' is neither standard nor fast." },
-        { $"\"tools\":[{Repeat(257, "{\"type\":\"agent_toolset_20260401\"}")}]", "tools: at most 256 entries are allowed." },
+        {
+            $"\"tools\":[{Repeat(257, "{\"type\":\"agent_toolset_20260401\"}")}]",
+            "tools: at most 256 entries are allowed."
+        },
         {
             "\"tools\":[{\"type\":\"toolset_x\"}]",
             "tools.0.type: 'toolset_x' is not one of agent_toolset_20260401, mcp_toolset, custom."
@@ -32,7 +35,8 @@ public sealed class AgentRulesTests(TestServer server)
             $"tools.0.configs.0.permission_policy.type: 'never' {Policies}"
         },
         {
-            "\"tools\":[{\"type\":\"agent_toolset_20260401\",\"default_config\":{\"permission_policy\":{\"type\":\"no\"}}}]",
+            "\"tools\":[{\"type\":\"agent_toolset_20260401\","
+                + "\"default_config\":{\"permission_policy\":{\"type\":\"no\"}}}]",
             $"tools.0.default_config.permission_policy.type: 'no' {Policies}"
         },
         { Custom("a b"), "tools.0.name: 1 to 128 letters, digits, underscores and hyphens are allowed." },
@@ -57,12 +61,16 @@ public sealed class AgentRulesTests(TestServer server)
         { "\"skills\":[{\"type\":\"x\",\"skill_id\":\"s\"}]", "skills.0.type: 'x' is neither anthropic nor custom." },
         { "\"skills\":[{\"type\":\"custom\",\"skill_id\":\"\"}]", "skills.0.skill_id: must have 1 to 256 characters." },
         { "\"execution_identity\":{\"type\":\"root\"}", "execution_identity: must be service_account, or aws_role" },
-        { "\"execution_identity\":{\"type\":\"aws_role\"}", "execution_identity: must be service_account, or aws_role" },
+        { "\"execution_identity\":{\"type\":\"aws_role\"}",
+            "execution_identity: must be service_account, or aws_role" },
     };
 
     public static TheoryData<string, string> MetadataRefusals => new()
     {
-        { $"{{{string.Join(',', Enumerable.Range(0, 17).Select(i => $"\"k{i}\":\"v\""))}}}", "metadata: at most 16 pairs" },
+        {
+            $"{{{string.Join(',', Enumerable.Range(0, 17).Select(i => $"\"k{i}\":\"v\""))}}}",
+            "metadata: at most 16 pairs"
+        },
         { "{\"\":\"v\"}", "metadata: the key '' must have 1 to 64 characters." },
         { $"{{\"{new string('k', 65)}\":\"v\"}}", "metadata: the key 'kkk" },
         { $"{{\"k\":\"{new string('v', 513)}\"}}", "metadata.k: must be a string of at most 512 characters." },

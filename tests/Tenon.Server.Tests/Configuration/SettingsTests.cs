@@ -14,10 +14,12 @@ public sealed class SettingsTests : IDisposable
     [Fact]
     public void Flags_win_over_variables_these_over_the_file_and_that_over_defaults()
     {
-        var file = Write("""{"urls":"http://file","data":"file-data","sandbox":{"workspace_template":"file-template"}}""");
+        var file = Write(
+            """{"urls":"http://file","data":"file-data","sandbox":{"workspace_template":"file-template"}}""");
 
         var settings = Read(
-            ["--config", file, "--urls=http://flag"], ("TENON_URLS", "http://variable"), ("TENON_DATA", "variable-data"));
+            ["--config", file, "--urls=http://flag"], ("TENON_URLS", "http://variable"), (
+                "TENON_DATA", "variable-data"));
 
         Assert.Equal(
             [
@@ -54,7 +56,8 @@ public sealed class SettingsTests : IDisposable
     [InlineData("--port", "Unknown flag '--port'. Known: --urls --data ")]
     [InlineData("serve", "Unknown flag 'serve'.")]
     [InlineData("--urls", "The flag --urls needs a value.")]
-    [InlineData("--postgres", "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.")]
+    [InlineData(
+        "--postgres", "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.")]
     [InlineData("--postgres=Host=db", "--postgres: PostgreSQL is not supported by this version yet")]
     public void An_unusable_flag_is_refused_by_name(string flag, string message) => Refused([flag], message);
 
@@ -64,13 +67,15 @@ public sealed class SettingsTests : IDisposable
         Read([], ("PATH", "/bin"));
 
         var refusal = Assert.Throws<SettingsException>(() => Read([], ("TENON_URL", "http://x")));
-        Assert.StartsWith("Unknown variable 'TENON_URL'. Known: TENON_URLS ", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Unknown variable 'TENON_URL'. Known: TENON_URLS ", refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("""{"url":"http://x"}""", ": unknown key 'url'. Known: urls, data, ")]
     [InlineData("""{"sandbox":{"idle":5}}""", ": unknown key 'sandbox.idle'. Known: ")]
-    [InlineData("""{"models":{"routes":[{"pattern":"x"}]}}""", ": every entry of models.routes needs a 'pattern' and a 'service'.")]
+    [InlineData("""{"models":{"routes":[{"pattern":"x"}]}}""",
+        ": every entry of models.routes needs a 'pattern' and a 'service'.")]
     [InlineData("{", ": Expected depth to be zero")]
     [InlineData("[]", ": ")]
     [InlineData("""{"models":{"routes":{}}}""", ": ")]
@@ -105,9 +110,11 @@ public sealed class SettingsTests : IDisposable
     [Fact]
     public void Secrets_are_not_in_the_text_of_the_settings()
     {
-        var settings = Read([], ("TENON_API_KEY", "s3cret-key"), ("ANTHROPIC_API_KEY", "s3cret-a"), ("OPENAI_API_KEY", "s3cret-o"));
+        var settings = Read(
+            [], ("TENON_API_KEY", "s3cret-key"), ("ANTHROPIC_API_KEY", "s3cret-a"), ("OPENAI_API_KEY", "s3cret-o"));
 
-        var texts = new[] { settings.ToString(), settings.ModelServices.ToString(), settings.Values["api_key"].ToString() };
+        var texts = new[] { settings.ToString(), settings.ModelServices.ToString(), settings.Values["api_key"]
+            .ToString() };
 
         Assert.All(texts, text => Assert.DoesNotContain("s3cret", text, StringComparison.Ordinal));
         Assert.True(SettingKeys.All.Single(key => key.Name == "api_key").IsSecret);
@@ -115,7 +122,8 @@ public sealed class SettingsTests : IDisposable
     }
 
     private static void Refused(string[] flags, string message) =>
-        Assert.StartsWith(message, Assert.Throws<SettingsException>(() => Read(flags)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            message, Assert.Throws<SettingsException>(() => Read(flags)).Message, StringComparison.Ordinal);
 
     private static Settings Read(string[] flags, params (string Name, string Value)[] variables) =>
         SettingsReader.Read(flags, new Hashtable(variables.ToDictionary(pair => pair.Name, pair => pair.Value)));

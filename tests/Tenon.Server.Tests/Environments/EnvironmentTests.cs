@@ -34,7 +34,8 @@ public sealed class EnvironmentTests(TestServer server)
 
         JsonAssert.Equal($$"""
             {"type":"cloud","packages":{{NoPackages}},
-             "networking":{"type":"limited","allowed_hosts":[],"allow_mcp_servers":false,"allow_package_managers":false} }
+             "networking":{"type":"limited","allowed_hosts":[],"allow_mcp_servers":false,
+                           "allow_package_managers":false} }
             """, created.At("config"));
     }
 
@@ -77,7 +78,8 @@ public sealed class EnvironmentTests(TestServer server)
             """);
 
         var updated = (await server.Post(Path(created), """
-            {"config":{"networking":{"type":"limited","allow_mcp_servers":true},"packages":{"pip":[],"npm":["left-pad"]}}}
+            {"config":{"networking":{"type":"limited","allow_mcp_servers":true},
+                       "packages":{"pip":[],"npm":["left-pad"]}}}
             """)).Ok();
 
         JsonAssert.Equal("""
@@ -93,7 +95,8 @@ public sealed class EnvironmentTests(TestServer server)
     [Fact]
     public async Task Another_kind_of_networking_replaces_the_whole_of_it()
     {
-        var created = await Create("""{"type":"cloud","networking":{"type":"limited","allowed_hosts":["example.com"]}}""");
+        var created = await Create(
+            """{"type":"cloud","networking":{"type":"limited","allowed_hosts":["example.com"]}}""");
 
         var open = (await server.Post(Path(created), """{"config":{"networking":{"type":"unrestricted"}}}""")).Ok();
 

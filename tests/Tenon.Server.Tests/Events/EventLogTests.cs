@@ -59,7 +59,8 @@ public sealed class EventLogTests : IAsyncDisposable
     {
         await _lab.Append("s", LogLab.Entry(1), LogLab.Entry(2));
 
-        var early = await Assert.ThrowsAsync<SequenceConflictException>(() => _lab.Append("s", 1, LogLab.Entry(2), LogLab.Entry(3)));
+        var early = await Assert.ThrowsAsync<SequenceConflictException>(
+            () => _lab.Append("s", 1, LogLab.Entry(2), LogLab.Entry(3)));
         await Assert.ThrowsAsync<SequenceConflictException>(() => _lab.Append("s", 5, LogLab.Entry(6)));
 
         Assert.Equal("The log of s is at 2, not at 1: another owner has written to it.", early.Message);
@@ -70,7 +71,8 @@ public sealed class EventLogTests : IAsyncDisposable
     [Fact]
     public async Task Of_owners_that_append_at_the_same_place_at_once_one_wins()
     {
-        var appends = Enumerable.Range(0, 10).Select(i => _lab.Append("s", LogLab.Entry(1, id: $"sevt_owner{i}"))).ToList();
+        var appends = Enumerable.Range(0, 10).Select(i => _lab.Append("s", LogLab.Entry(1, id: $"sevt_owner{i}")))
+            .ToList();
 
         _ = await Task.WhenAny(Task.WhenAll(appends));
 

@@ -36,7 +36,8 @@ public sealed class EventStreamTests : IAsyncLifetime
     public async Task A_frame_is_its_sequence_its_type_and_its_stored_json_on_one_line()
     {
         await using var raw = await Raw("s");
-        await _lab.Append("s", LogLab.Entry(1, "internal.x", isInternal: true), LogLab.Entry(2, extra: ",\"t\":\"日本\""));
+        await _lab.Append(
+            "s", LogLab.Entry(1, "internal.x", isInternal: true), LogLab.Entry(2, extra: ",\"t\":\"日本\""));
 
         Assert.Equal(
             ["id: 2", "event: agent.message", """data: {"type":"agent.message","id":"sevt_2","n":2,"t":"日本"}""", ""],
@@ -78,7 +79,8 @@ public sealed class EventStreamTests : IAsyncLifetime
         await _lab.Append("s", LogLab.Entry(6, "session.deleted"));
 
         Assert.Equal(
-            Enumerable.Range(last + 1, 6 - last).Select(seq => $"{seq}"), (await stream.Rest()).Select(frame => frame.Id));
+            Enumerable.Range(last + 1, 6 - last).Select(seq => $"{seq}"), (await stream.Rest())
+                .Select(frame => frame.Id));
     }
 
     [Fact]
@@ -120,7 +122,8 @@ public sealed class EventStreamTests : IAsyncLifetime
 
         seen = [.. seen, .. await stream.Until("agent.message")];
         Assert.Equal(
-            ["span.model_request_start", "event_start", "event_delta", "agent.message"], seen.Select(frame => frame.Name));
+            ["span.model_request_start", "event_start", "event_delta", "agent.message"], seen.Select(
+                frame => frame.Name));
     }
 
     [Fact]
@@ -155,11 +158,13 @@ public sealed class EventStreamTests : IAsyncLifetime
         await _lab.Append("s", LogLab.Entry(4, "session.status_idle"));
         var seen = await stream.Until("session.status_idle");
 
-        var deltas = seen.Where(frame => frame.Name == "event_delta").Select(frame => frame.Json.At("n").GetInt32()).ToList();
+        var deltas = seen.Where(frame => frame.Name == "event_delta").Select(frame => frame.Json.At("n").GetInt32())
+            .ToList();
         Assert.InRange(deltas.Count, 1, Fragments - 1);
         Assert.Equal(Enumerable.Range(0, deltas.Count), deltas);
         Assert.Equal(
-            ["2", "3", "4"], seen.Where(frame => !frame.Name.StartsWith("event_", StringComparison.Ordinal)).Select(frame => frame.Id));
+            ["2", "3", "4"], seen.Where(frame => !frame.Name.StartsWith("event_", StringComparison.Ordinal))
+                .Select(frame => frame.Id));
     }
 
     [Fact]
@@ -211,7 +216,8 @@ public sealed class EventStreamTests : IAsyncLifetime
     private async Task<RawStream> Raw(string session)
     {
         var response = await _host.Client.GetAsync($"/{session}", HttpCompletionOption.ResponseHeadersRead, Cancelled);
-        return new RawStream(response, new StreamReader(await response.Content.ReadAsStreamAsync(Cancelled), Encoding.UTF8));
+        return new RawStream(
+            response, new StreamReader(await response.Content.ReadAsStreamAsync(Cancelled), Encoding.UTF8));
     }
 
     /// <summary>The stream's own lines, comments included.</summary>

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Tenon.Server.Tests.Events;
 
-/// <summary>Which turn is replayed to a stream that opens late, and which previews a slow one gets (design 5).</summary>
+/// <summary>
+/// Which turn is replayed to a stream that opens late, and which previews a slow one gets (design 5).
+/// </summary>
 public sealed class FeedTests
 {
     private const string Session = "s";

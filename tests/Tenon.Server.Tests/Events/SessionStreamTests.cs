@@ -33,7 +33,8 @@ public sealed class SessionStreamTests(TestServer server)
     {
         var session = await server.NewSession();
         var gate = session.Model.SaysWhenReleased("hello there");
-        await using var asks = await session.Stream("?event_deltas%5B%5D=agent.message&event_deltas%5B%5D=agent.thinking");
+        await using var asks = await session.Stream(
+            "?event_deltas%5B%5D=agent.message&event_deltas%5B%5D=agent.thinking");
         await using var plain = await session.Stream();
         await session.Send(TestSession.Says("hi"));
 
@@ -122,7 +123,8 @@ public sealed class SessionStreamTests(TestServer server)
     }
 
     [Theory]
-    [InlineData("event_deltas[]=agent.tool_use", "event_deltas: 'agent.tool_use' is not one of agent.message, agent.thinking.")]
+    [InlineData(
+        "event_deltas[]=agent.tool_use", "event_deltas: 'agent.tool_use' is not one of agent.message, agent.thinking.")]
     [InlineData("event_deltas=x", "event_deltas: 'x' is not one of agent.message, agent.thinking.")]
     public async Task Unknown_previews_are_refused(string query, string message)
     {

@@ -51,7 +51,8 @@ public sealed class ErrorTests(TestServer server)
     [InlineData("""{"name":"n","model":5}""", "model: expected a string or an object")]
     [InlineData("""{"name":"n","model":{}}""", "model.id: field required")]
     [InlineData("""{"name":"n","model":{"id":"m","effort":{}}}""", "model.effort.type: field required")]
-    [InlineData("""{"name":"n","model":"m","tools":[{"type":"custom","name":"t"}]}""", "tools.0.description: field required")]
+    [InlineData(
+        """{"name":"n","model":"m","tools":[{"type":"custom","name":"t"}]}""", "tools.0.description: field required")]
     [InlineData("""{"name":"n","model":"m","tools":[{"name":"t"}]}""", "tools.0.type: field required")]
     [InlineData("""{"name":"n","model":"m","tools":[null]}""", "tools.0: null is not allowed")]
     [InlineData("""{"name":"n","model":"m","mcp_servers":[null]}""", "mcp_servers.0: null is not allowed")]
@@ -88,7 +89,8 @@ public sealed class ErrorTests(TestServer server)
         using var client = server.NewClient(("X-Api-Key", TestServer.ApiKey));
         var bytes = new byte[(32 * 1024 * 1024) + 1];
         bytes.AsSpan().Fill((byte)' ');
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/agents") { Content = new ByteArrayContent(bytes) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, "/v1/agents") { Content = new ByteArrayContent(bytes) };
         request.Headers.ExpectContinue = lengthIsKnown;
         request.Headers.TransferEncodingChunked = !lengthIsKnown;
 
@@ -109,7 +111,9 @@ public sealed class ErrorTests(TestServer server)
         Assert.DoesNotContain(CrashingContexts.Secret, answer.Json.GetRawText(), StringComparison.Ordinal);
     }
 
-    /// <summary>The database as it is when a table is gone: it opens for the start, and fails at the first request.</summary>
+    /// <summary>
+    /// The database as it is when a table is gone: it opens for the start, and fails at the first request.
+    /// </summary>
     private sealed class CrashingContexts(Database database) : IDbContextFactory<TenonContext>
     {
         public const string Secret = "password=hunter2";

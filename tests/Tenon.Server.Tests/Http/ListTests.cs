@@ -53,7 +53,8 @@ public sealed class ListTests : IAsyncLifetime
             times.Add((await _server.Post("/v1/agents", """{"name":"n","model":"m"}""")).Ok().Text("created_at"));
         }
 
-        async Task<int> Count(string query) => (await _server.Get($"/v1/agents?{query}")).Ok().At("data").GetArrayLength();
+        async Task<int> Count(string query) =>
+            (await _server.Get($"/v1/agents?{query}")).Ok().At("data").GetArrayLength();
         Assert.Equal(2, await Count($"created_at%5Bgte%5D={times[1]}"));
         Assert.Equal(2, await Count($"created_at[lte]={times[1]}"));
         Assert.Equal(1, await Count($"created_at[gt]={times[1]}"));

@@ -109,7 +109,8 @@ public sealed class BashSandboxTests : IAsyncLifetime
         Assert.False(answer.IsError);
         Assert.StartsWith("[output truncated]\n", answer.Text(), StringComparison.Ordinal);
         Assert.InRange(answer.Text().Length, 100 * 1024, (100 * 1024) + 300);
-        Assert.Contains("\nend\n[The output had 100000005 bytes; the first 67108864 are in /tmp/tool_results/sevt_big.txt",
+        Assert.Contains(
+            "\nend\n[The output had 100000005 bytes; the first 67108864 are in /tmp/tool_results/sevt_big.txt",
             answer.Text(), StringComparison.Ordinal);
         Assert.Equal("67108864", await _lab.Text(_sandbox, "stat -c %s /tmp/tool_results/sevt_big.txt"));
         Assert.InRange(ResidentKilobytes(_lab.InitOf()), 1, 40_000);
@@ -140,7 +141,8 @@ public sealed class BashSandboxTests : IAsyncLifetime
             "0",
             await _lab.Text(_sandbox,
                 "for i in 1 2 3 4 5 6 7 8 9 10; do (true & true & ) ; done; "
-                + "for i in $(seq 100); do z=$(ps -eo stat= | grep -c '^Z'); test $z = 0 && break; sleep 0.01; done; echo $z"));
+                + "for i in $(seq 100); do z=$(ps -eo stat= | grep -c '^Z'); "
+                + "test $z = 0 && break; sleep 0.01; done; echo $z"));
 
     [Fact]
     public async Task A_fork_bomb_is_contained_and_the_hand_lives()

@@ -22,7 +22,8 @@ public abstract class SandboxConformance : IAsyncLifetime
     [Fact]
     public async Task Directory_variables_functions_and_jobs_last_from_call_to_call()
     {
-        await Lab.Text(Sandbox, "mkdir -p deep && cd deep && export COLOUR=blue && say() { echo \"said $1\"; }; sleep 600 &");
+        await Lab.Text(
+            Sandbox, "mkdir -p deep && cd deep && export COLOUR=blue && say() { echo \"said $1\"; }; sleep 600 &");
 
         Assert.Equal(
             "/workspace/deep blue said hi Running",
@@ -75,9 +76,11 @@ public abstract class SandboxConformance : IAsyncLifetime
     public async Task A_call_under_way_goes_on_while_the_server_restarts()
     {
         await Lab.Text(Sandbox, "mkfifo gate");
-        var call = Lab.Make("bash", new { command = "echo begun >begun; read line <gate; echo got $line" }, "sevt_long");
+        var call = Lab.Make(
+            "bash", new { command = "echo begun >begun; read line <gate; echo got $line" }, "sevt_long");
         var lost = Sandbox.Call(call, SandboxLab.Cancelled);
-        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text().EndsWith("begun", StringComparison.Ordinal))
+        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text()
+            .EndsWith("begun", StringComparison.Ordinal))
         {
             await Task.Yield();
         }
@@ -107,7 +110,8 @@ public abstract class SandboxConformance : IAsyncLifetime
         var call = Sandbox.Call(
             Lab.Make("bash", new { command = "echo begun >begun; sleep 611 & setsid sleep 611; sleep 611" }),
             cancellation.Token);
-        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text().EndsWith("begun", StringComparison.Ordinal))
+        while (!(await Lab.Run(Sandbox, "glob", new { pattern = "begun" })).Text()
+            .EndsWith("begun", StringComparison.Ordinal))
         {
             await Task.Yield();
         }
@@ -140,7 +144,8 @@ public abstract class SandboxConformance : IAsyncLifetime
     [Fact]
     public async Task Destroying_a_session_ends_every_process_and_deletes_every_file()
     {
-        await Lab.Text(Sandbox, "setsid nohup sleep 600 >/dev/null 2>&1 & mkdir -p a/b && echo x >a/b/c && chmod 000 a");
+        await Lab.Text(
+            Sandbox, "setsid nohup sleep 600 >/dev/null 2>&1 & mkdir -p a/b && echo x >a/b/c && chmod 000 a");
         var (pid, folder) = (Lab.InitOf(), Lab.Provider.FolderOf("sesn_1").Path);
 
         await Lab.Provider.Destroy("sesn_1", SandboxLab.Cancelled);

@@ -44,7 +44,10 @@ public sealed class EventsApiTests(TestServer server)
 
         var echo = await session.Send(
             """{"type":"user.interrupt"}""",
-            """{"type":"user.message","id":"mine","processed_at":"2020-01-01T00:00:00Z","note":7,"content":[{"type":"text","text":"a"}]}""",
+            """
+            {"type":"user.message","id":"mine","processed_at":"2020-01-01T00:00:00Z","note":7,
+             "content":[{"type":"text","text":"a"}]}
+            """,
             """{"type":"system.message","content":[{"type":"text","text":"b"}]}""");
         var turn = await stream.Until("session.status_idle");
 
@@ -58,8 +61,10 @@ public sealed class EventsApiTests(TestServer server)
 
     [Theory]
     [InlineData("""{"type":"user.message","content":[]}""", "events.1.content: must not be empty.")]
-    [InlineData("""{"type":"user.message","content":[{"type":"redacted"}]}""", "events.1.content.0.type: 'redacted' is not")]
-    [InlineData("""{"type":"user.message","content":[{"type":"hologram"}]}""", "events.1.content.0.type: 'hologram' is not")]
+    [InlineData(
+        """{"type":"user.message","content":[{"type":"redacted"}]}""", "events.1.content.0.type: 'redacted' is not")]
+    [InlineData(
+        """{"type":"user.message","content":[{"type":"hologram"}]}""", "events.1.content.0.type: 'hologram' is not")]
     [InlineData(
         """{"type":"user.message","content":[{"type":"image","source":{"type":"base64","data":"AA=="}}]}""",
         "events.1.content.0.source.media_type: field required")]
@@ -72,10 +77,12 @@ public sealed class EventsApiTests(TestServer server)
     [InlineData(
         """{"type":"user.message","content":[{"type":"document","source":{"type":"file","file_id":"file_1"}}]}""",
         "events.1.content.0.source: files are not supported")]
-    [InlineData("""{"type":"agent.message","content":[]}""", "events.1.type: 'agent.message' is not an event that clients send.")]
+    [InlineData("""{"type":"agent.message","content":[]}""",
+        "events.1.type: 'agent.message' is not an event that clients send.")]
     [InlineData("""{"type":"user.wave"}""", "events.1.type: 'user.wave' is not an event that clients send.")]
     [InlineData("""{"type":"user.tool_result","tool_use_id":"sevt_1"}""", "events.1: user.tool_result is only for")]
-    [InlineData("""{"type":"user.define_outcome","description":"d","rubric":{}}""", "events.1: outcomes are not supported")]
+    [InlineData(
+        """{"type":"user.define_outcome","description":"d","rubric":{}}""", "events.1: outcomes are not supported")]
     [InlineData(
         """{"type":"user.tool_confirmation","tool_use_id":"sevt_1","result":"allow"}""",
         "events.1.tool_use_id: no call 'sevt_1' waits for this answer")]
@@ -104,7 +111,8 @@ public sealed class EventsApiTests(TestServer server)
     public async Task A_system_message_stands_last_and_behind_a_message_or_a_result()
     {
         const string System = """{"type":"system.message","content":[{"type":"text","text":"s"}]}""";
-        const string Rule = "a system.message must be the last event and directly follow a user.message or a tool result.";
+        const string Rule =
+            "a system.message must be the last event and directly follow a user.message or a tool result.";
         var session = await server.NewSession();
 
         (await session.Post(System)).Refused(400, $"events.0: {Rule}");
@@ -132,7 +140,8 @@ public sealed class EventsApiTests(TestServer server)
         Assert.Empty((await session.List("?types[]=no.such")).Texts("type"));
         Assert.Equal(all, await Walk($"{session.Path}/events?limit=3"));
         Assert.Equal(all.Reverse(), await Walk($"{session.Path}/events?limit=4&order=desc"));
-        (await server.Get($"{session.Path}/events?limit=1001")).Refused(400, "limit: '1001' is not a number from 1 to 1000.");
+        (await server.Get($"{session.Path}/events?limit=1001"))
+            .Refused(400, "limit: '1001' is not a number from 1 to 1000.");
     }
 
     [Fact]
@@ -163,7 +172,8 @@ public sealed class EventsApiTests(TestServer server)
             ["user.message", "agent.message", "user.message", "agent.message"],
             (await session.List("?types=user.message&types=agent.message")).Texts("type"));
         Assert.Single(turn, @event => @event.Name == "session.status_running");
-        Assert.Equal("second", Assert.IsType<ModelText>((await session.Model.Asked(Cancelled)).Messages[^1].Content[0]).Text);
+        Assert.Equal(
+            "second", Assert.IsType<ModelText>((await session.Model.Asked(Cancelled)).Messages[^1].Content[0]).Text);
     }
 
     [Fact]

@@ -92,7 +92,8 @@ public sealed class SessionLifeTests(TestServer server)
 
         var answer = await server.Post(session.Path, body);
 
-        answer.Refused(400, message, message.StartsWith("metadata", StringComparison.Ordinal) ? "invalid_metadata" : null);
+        answer.Refused(
+            400, message, message.StartsWith("metadata", StringComparison.Ordinal) ? "invalid_metadata" : null);
         Assert.Empty(await session.Types());
     }
 
@@ -127,7 +128,8 @@ public sealed class SessionLifeTests(TestServer server)
 
         var later = await session.Get();
 
-        Assert.Equal(archived.At("stats.duration_seconds").GetRawText(), later.At("stats.duration_seconds").GetRawText());
+        Assert.Equal(
+            archived.At("stats.duration_seconds").GetRawText(), later.At("stats.duration_seconds").GetRawText());
     }
 
     [Fact]

@@ -62,7 +62,10 @@ public sealed class SessionTests(TestServer server)
         var environmentId = await server.NewEnvironment();
 
         var overridden = await Make(
-            $$$"""{"type":"agent_with_overrides","id":"{{{agentId}}}","system":"mine","model":{"id":"x","effort":"low"}}""",
+            $$"""
+            {"type":"agent_with_overrides","id":"{{agentId}}","system":"mine",
+             "model":{"id":"x","effort":"low"} }
+            """,
             environmentId);
         var cleared = await Make(
             $$"""{"type":"agent_with_overrides","id":"{{agentId}}","system":null,"tools":[]}""", environmentId);
@@ -90,14 +93,16 @@ public sealed class SessionTests(TestServer server)
         var environmentId = await server.NewEnvironment();
 
         (await server.Post("/v1/sessions", $$"""
-            {"agent":{"type":"agent_with_overrides","id":"{{agentId}}",{{overrides}} },"environment_id":"{{environmentId}}"}
+            {"agent":{"type":"agent_with_overrides","id":"{{agentId}}",{{overrides}} },
+             "environment_id":"{{environmentId}}"}
             """)).Refused(message.StartsWith("Version", StringComparison.Ordinal) ? 404 : 400, message);
     }
 
     [Theory]
     [InlineData("\"budget\":{\"type\":\"limit\"}", "budget: budgets are not supported by this version of Tenon; docs/")]
     [InlineData("\"vault_ids\":[\"vlt_1\"]", "vault_ids: vaults are not supported by this version of Tenon; docs/")]
-    [InlineData("\"resources\":[{\"type\":\"file\"}]", "resources: resources are not supported by this version of Tenon")]
+    [InlineData(
+        "\"resources\":[{\"type\":\"file\"}]", "resources: resources are not supported by this version of Tenon")]
     [InlineData(
         "\"initial_events\":[{\"type\":\"user.define_outcome\",\"description\":\"d\",\"rubric\":{}}]",
         "initial_events.0: outcomes are not supported by this version of Tenon")]
@@ -124,7 +129,8 @@ public sealed class SessionTests(TestServer server)
 
     [Theory]
     [InlineData("\"skills\":[{\"type\":\"anthropic\",\"skill_id\":\"pdf\"}]", "agent.skills: skills are not supported")]
-    [InlineData("\"multiagent\":{\"type\":\"coordinator\"}", "agent.multiagent: agents with a roster are not supported")]
+    [InlineData(
+        "\"multiagent\":{\"type\":\"coordinator\"}", "agent.multiagent: agents with a roster are not supported")]
     [InlineData(
         "\"mcp_servers\":[{\"type\":\"url\",\"name\":\"s\",\"url\":\"https://example.com\"}],"
             + "\"tools\":[{\"type\":\"mcp_toolset\",\"mcp_server_name\":\"s\"}]",
@@ -158,7 +164,8 @@ public sealed class SessionTests(TestServer server)
         var selfHosted = (await server.Post(
             "/v1/environments", """{"name":"n","config":{"type":"self_hosted"}}""")).Ok().Text("id");
 
-        (await server.Post("/v1/sessions", Body("agent_x", environmentId))).Refused(404, "Agent 'agent_x' was not found.");
+        (await server.Post("/v1/sessions", Body("agent_x", environmentId)))
+            .Refused(404, "Agent 'agent_x' was not found.");
         (await server.Post("/v1/sessions", Body(agentId, "env_x"))).Refused(
             404, "Environment 'env_x' was not found.", "environment_not_found");
         (await server.Post("/v1/sessions", Body(archivedAgent, environmentId))).Refused(

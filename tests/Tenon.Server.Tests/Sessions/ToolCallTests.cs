@@ -28,8 +28,9 @@ public sealed class ToolCallTests(TestServer server)
         var rest = await session.Run(TestSession.Confirms(waiting.Single(), "allow"));
 
         JsonAssert.Equal($$"""
-            {"type":"agent.tool_use","id":"{{waiting.Single()}}","processed_at":"{{use.Text("processed_at")}}","name":"bash",
-             "input":{"command":"echo allowed"},"evaluated_permission":"ask","evaluation":{"type":"always_ask"} }
+            {"type":"agent.tool_use","id":"{{waiting.Single()}}","processed_at":"{{use.Text("processed_at")}}",
+             "name":"bash","input":{"command":"echo allowed"},"evaluated_permission":"ask",
+             "evaluation":{"type":"always_ask"} }
             """, use);
         Assert.Equal(
             ["user.tool_confirmation", "session.status_running", "session.thread_status_running", "agent.tool_result"],
@@ -68,7 +69,9 @@ public sealed class ToolCallTests(TestServer server)
 
         var partly = await session.Run(TestSession.Confirms(waiting[1], "deny"));
         (await session.Post(TestSession.Confirms(waiting[1], "allow"))).Refused(
-            400, $"events.0.tool_use_id: no call '{waiting[1]}' waits for this answer: it is unknown, or already answered.");
+            400,
+            $"events.0.tool_use_id: no call '{waiting[1]}' waits for this answer: "
+                + "it is unknown, or already answered.");
         var rest = await session.Run(TestSession.Confirms(waiting[0], "deny"));
 
         Assert.Equal(2, waiting.Count);
@@ -80,7 +83,8 @@ public sealed class ToolCallTests(TestServer server)
         Assert.Equal("end_turn", rest[^1].Json.Text("stop_reason.type"));
         Assert.Equal(
             ["call_1", "call_2"],
-            session.Model.Requests.Last().Messages[^1].Content.Cast<ModelToolResult>().Select(result => result.ToolUseId));
+            session.Model.Requests.Last().Messages[^1].Content.Cast<ModelToolResult>()
+                .Select(result => result.ToolUseId));
     }
 
     [Fact]
@@ -91,7 +95,8 @@ public sealed class ToolCallTests(TestServer server)
         var waiting = await session.RunUntilItAsks(TestSession.Says("go"));
         var before = await session.Types();
 
-        (await session.Post(TestSession.Confirms(waiting[0], "deny"), TestSession.Confirms(waiting[0], "allow"))).Refused(
+        (await session.Post(TestSession.Confirms(waiting[0], "deny"), TestSession.Confirms(waiting[0], "allow")))
+            .Refused(
             400, $"events.1.tool_use_id: no call '{waiting[0]}' waits for this answer");
         (await session.Post(TestSession.AnswersCall(waiting[0], "x"))).Refused(
             400, $"events.0.custom_tool_use_id: no call '{waiting[0]}' waits for this answer");
@@ -154,7 +159,8 @@ public sealed class ToolCallTests(TestServer server)
         JsonAssert.Equal("null", echo.At("0.processed_at"));
         Assert.Equal(
             ["user.custom_tool_result", "agent.message", "user.message", "agent.message"],
-            rest.Select(@event => @event.Name).Where(name => name is "agent.message" || name.StartsWith("user.", StringComparison.Ordinal)));
+            rest.Select(@event => @event.Name)
+                .Where(name => name is "agent.message" || name.StartsWith("user.", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -173,7 +179,8 @@ public sealed class ToolCallTests(TestServer server)
             "Tool execution was interrupted before completion. Please retry.", result.Text("content.0.text"));
         Assert.Equal("end_turn", rest[^1].Json.Text("stop_reason.type"));
         Assert.Single(session.Model.Requests);
-        (await session.Post(TestSession.Confirms(waiting.Single(), "allow"))).Refused(400, "events.0.tool_use_id: no call");
+        (await session.Post(TestSession.Confirms(waiting.Single(), "allow")))
+            .Refused(400, "events.0.tool_use_id: no call");
     }
 
     [Fact]

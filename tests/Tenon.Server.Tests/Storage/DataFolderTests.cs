@@ -19,7 +19,8 @@ public sealed class DataFolderTests : IDisposable
         {
             var refusal = Assert.Throws<IOException>(() => DataFolder.Open(Data));
             Assert.Equal(
-                $"The data folder {Data} is in use by another Tenon. Stop that one, or choose another folder with --data.",
+                $"The data folder {Data} is in use by another Tenon. "
+                    + "Stop that one, or choose another folder with --data.",
                 refusal.Message);
         }
 

@@ -40,8 +40,8 @@ public sealed record Answer(int Status, JsonElement Json, HttpResponseHeaders He
     }
 
     /// <summary>
-    /// Checks the whole envelope of a refusal. <paramref name="path"/> is the field in wire names that the message starts
-    /// with, or the message's first words where the body as a whole is refused.
+    /// Checks the whole envelope of a refusal. <paramref name="path"/> is the field in wire names that the message
+    /// starts with, or the message's first words where the body as a whole is refused.
     /// </summary>
     public Answer Refused(int status, string path, string? errorCode = null)
     {
@@ -64,7 +64,8 @@ public sealed record Answer(int Status, JsonElement Json, HttpResponseHeaders He
 public static class JsonPaths
 {
     public static JsonElement At(this JsonElement json, string path) => path.Split('.').Aggregate(
-        json, (element, part) => element.ValueKind == JsonValueKind.Array ? element[int.Parse(part)] : element.GetProperty(part));
+        json, (element, part) =>
+            element.ValueKind == JsonValueKind.Array ? element[int.Parse(part)] : element.GetProperty(part));
 
     public static string Text(this JsonElement json, string path) => json.At(path).GetString()!;
 

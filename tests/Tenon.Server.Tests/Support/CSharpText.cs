@@ -47,8 +47,7 @@ public static partial class CSharpText
                 var before = code[from..i].Trim();
                 var isType = TypeHead().IsMatch(before);
                 var inType = open.TryPeek(out var outer) && outer.IsType;
-                open.Push((i, isType, inType && !isType && before.Contains('(', StringComparison.Ordinal)
-                    && !before.Contains("=>", StringComparison.Ordinal)));
+                open.Push((i, isType, inType && !isType && IsMethodHead(before)));
                 from = i + 1;
             }
             else if (code[i] == '}' && open.TryPop(out var block))
@@ -67,6 +66,10 @@ public static partial class CSharpText
         }
     }
 
+    // An equals sign outside the parameters makes it a field's value, or a member without a block.
+    private static bool IsMethodHead(string before) => before.Contains('(', StringComparison.Ordinal)
+        && !Parentheses().Replace(before, "").Contains('=', StringComparison.Ordinal);
+
     private static int Line(string code, int at) => code.AsSpan(0, at).Count('\n') + 1;
 
     // Comments, raw strings (their interpolations too), verbatim strings, plain strings, characters.
@@ -74,6 +77,9 @@ public static partial class CSharpText
         //[^\n]*|/\*[\s\S]*?\*/|\$*("{3,})[\s\S]*?\1|\$?@\$?"(?:[^"]|"")*"|\$?"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'
         """)]
     private static partial Regex Literal();
+
+    [GeneratedRegex(@"\([^()]*\)")]
+    private static partial Regex Parentheses();
 
     [GeneratedRegex(@"\b(class|struct|interface|record|enum|extension)\b[^;=]*$")]
     private static partial Regex TypeHead();

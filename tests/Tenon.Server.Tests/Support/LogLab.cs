@@ -33,7 +33,8 @@ public sealed class LogLab : IAsyncDisposable
         Log.Append(new LogAppend { Session = session, ExpectedSeq = expected, Entries = entries });
 
     public static LogEntry Entry(
-        long seq, string type = "agent.message", string? id = null, bool isInternal = false, long at = 0, string extra = "")
+        long seq, string type = "agent.message", string? id = null, bool isInternal = false, long at = 0,
+            string extra = "")
     {
         var eventId = id ?? $"sevt_{seq}";
         var body = $$"""{"type":"{{type}}","id":"{{eventId}}","n":{{seq}}{{extra}}}""";

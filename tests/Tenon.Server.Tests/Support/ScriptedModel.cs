@@ -6,10 +6,13 @@ using Tenon.Server.Models;
 
 namespace Tenon.Server.Tests.Support;
 
-/// <summary>A model that answers what a test wrote down, one answer a request, and remembers what it was asked.</summary>
+/// <summary>
+/// A model that answers what a test wrote down, one answer a request, and remembers what it was asked.
+/// </summary>
 public sealed class ScriptedModel : IModel
 {
-    private readonly ConcurrentQueue<Func<ModelRequest, CancellationToken, IAsyncEnumerable<ModelChunk>>> _answers = new();
+    private readonly ConcurrentQueue<Func<ModelRequest, CancellationToken,
+        IAsyncEnumerable<ModelChunk>>> _answers = new();
     private readonly Channel<ModelRequest> _asked = Channel.CreateUnbounded<ModelRequest>();
 
     /// <summary>Every request so far.</summary>
@@ -52,7 +55,8 @@ public sealed class ScriptedModel : IModel
     }
 
     /// <summary>Completes when the next request has arrived.</summary>
-    public async Task<ModelRequest> Asked(CancellationToken cancellationToken) => await _asked.Reader.ReadAsync(cancellationToken);
+    public async Task<ModelRequest> Asked(CancellationToken cancellationToken) =>
+        await _asked.Reader.ReadAsync(cancellationToken);
 
     public IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken)
     {

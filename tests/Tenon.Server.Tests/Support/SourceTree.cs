@@ -16,7 +16,8 @@ public static class SourceTree
 
     /// <summary>Hand-written C#.</summary>
     public static IEnumerable<SourceFile> CSharp => Files.Where(file =>
-        file.Path.EndsWith(".cs", StringComparison.Ordinal) && !file.Path.Contains("/Migrations/", StringComparison.Ordinal));
+        file.Path.EndsWith(".cs", StringComparison.Ordinal)
+            && !file.Path.Contains("/Migrations/", StringComparison.Ordinal));
 
     public static IEnumerable<SourceFile> Server => CSharp.Where(file => file.IsUnder("src/Tenon.Server/"));
 

@@ -113,7 +113,9 @@ public sealed class TestServer : IAsyncLifetime
 
     public async Task<string> NewEnvironment() => (await Post("/v1/environments", """{"name":"e"}""")).Ok().Text("id");
 
-    /// <summary>A session with an agent and a model of its own. <paramref name="tools"/> is the agent's JSON array.</summary>
+    /// <summary>
+    /// A session with an agent and a model of its own. <paramref name="tools"/> is the agent's JSON array.
+    /// </summary>
     public async Task<TestSession> NewSession(string tools = "[]", string fields = "")
     {
         var model = $"scripted-{Interlocked.Increment(ref _names)}";

@@ -33,12 +33,14 @@ public sealed record TestSession(TestServer Server, JsonElement Created, Scripte
 
     public static string AnswersCall(string callId, string text) =>
         $$"""
-        {"type":"user.custom_tool_result","custom_tool_use_id":"{{callId}}","content":[{"type":"text","text":"{{text}}"}]}
+        {"type":"user.custom_tool_result","custom_tool_use_id":"{{callId}}",
+         "content":[{"type":"text","text":"{{text}}"}]}
         """;
 
     public async Task<JsonElement> Get() => (await Server.Get(Path)).Ok();
 
-    public async Task<JsonElement> List(string query = "") => (await Server.Get($"{Path}/events{query}")).Ok().At("data");
+    public async Task<JsonElement> List(string query = "") =>
+        (await Server.Get($"{Path}/events{query}")).Ok().At("data");
 
     public async Task<IReadOnlyList<string>> Types() => (await List()).Texts("type");
 

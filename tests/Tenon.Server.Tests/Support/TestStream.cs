@@ -20,7 +20,8 @@ public sealed class TestStream : IAsyncDisposable
     private readonly IAsyncEnumerator<SseItem<string>> _items;
     private readonly CancellationTokenSource _patience;
 
-    private TestStream(HttpResponseMessage response, IAsyncEnumerator<SseItem<string>> items, CancellationTokenSource patience) =>
+    private TestStream(
+        HttpResponseMessage response, IAsyncEnumerator<SseItem<string>> items, CancellationTokenSource patience) =>
         (_response, _items, _patience) = (response, items, patience);
 
     public HttpResponseMessage Response => _response;

@@ -20,7 +20,8 @@ public sealed class EventRoundTripTests
         ["user.custom_tool_result"] = $"\"custom_tool_use_id\":\"sevt_2\",\"content\":{Text},\"is_error\":true",
         ["user.tool_result"] = $"\"tool_use_id\":\"sevt_2\",\"content\":{Text},\"is_error\":false",
         ["user.define_outcome"] =
-            "\"outcome_id\":\"outc_1\",\"description\":\"d\",\"rubric\":{\"type\":\"text\",\"content\":\"c\"},\"max_iterations\":3",
+            "\"outcome_id\":\"outc_1\",\"description\":\"d\",\"rubric\":{\"type\":\"text\",\"content\":\"c\"},"
+                + "\"max_iterations\":3",
         ["system.message"] = $"\"content\":{Text}",
         ["agent.message"] = $"\"content\":{Text}",
         ["agent.thinking"] = "",
@@ -30,11 +31,13 @@ public sealed class EventRoundTripTests
             """,
         ["agent.tool_result"] = $"\"tool_use_id\":\"sevt_2\",\"content\":{Text},\"is_error\":true",
         ["agent.mcp_tool_use"] = """
-            "mcp_server_name":"s","name":"t","input":{},"evaluated_permission":"allow","evaluation":{"type":"always_allow"}
+            "mcp_server_name":"s","name":"t","input":{},"evaluated_permission":"allow",
+            "evaluation":{"type":"always_allow"}
             """,
         ["agent.mcp_tool_result"] = $"\"mcp_tool_use_id\":\"sevt_2\",\"content\":{Text},\"is_error\":false",
         ["agent.custom_tool_use"] = "\"name\":\"t\",\"input\":{\"a\":[1,2.50,null]}",
-        ["agent.thread_message_sent"] = $"\"to_session_thread_id\":\"sthr_2\",\"to_agent_name\":\"n\",\"content\":{Text}",
+        ["agent.thread_message_sent"] =
+            $"\"to_session_thread_id\":\"sthr_2\",\"to_agent_name\":\"n\",\"content\":{Text}",
         ["agent.thread_message_received"] = $"\"from_session_thread_id\":\"sthr_2\",\"content\":{Text}",
         ["agent.thread_context_compacted"] = "",
         ["session.status_running"] = "",
@@ -50,7 +53,8 @@ public sealed class EventRoundTripTests
         ["session.updated"] = "\"title\":\"t\",\"metadata\":{\"k\":\"v\"}",
         ["session.deleted"] = "",
         ["session.usage"] = """
-            "usage":{"input_tokens":1,"output_tokens":2,"active_seconds":1.5,"list_cost":{"amount":"3","currency":"USD"} },
+            "usage":{"input_tokens":1,"output_tokens":2,"active_seconds":1.5,
+                     "list_cost":{"amount":"3","currency":"USD"} },
             "budget":{"type":"limit"}
             """,
         ["session.thread_created"] = "\"session_thread_id\":\"sthr_2\",\"agent_name\":\"n\",\"workflow_run_id\":\"w\"",
@@ -64,8 +68,8 @@ public sealed class EventRoundTripTests
         ["span.model_request_start"] = "",
         ["span.model_request_end"] = """
             "model_request_start_id":"sevt_2","is_error":false,
-            "model_usage":{"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,
-                           "speed":"fast"}
+            "model_usage":{"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":3,
+                           "cache_read_input_tokens":4,"speed":"fast"}
             """,
         ["span.outcome_evaluation_start"] = "\"outcome_id\":\"outc_1\",\"iteration\":0",
         ["span.outcome_evaluation_ongoing"] = "\"outcome_id\":\"outc_1\",\"iteration\":1",
@@ -93,7 +97,8 @@ public sealed class EventRoundTripTests
     {
         var fields = Fields[type].Length > 0 ? "," + Fields[type] : "";
         var json = $$"""
-            {"new_field":{"deep":[1]},"id":"sevt_1","processed_at":"2026-01-02T03:04:05.000006Z"{{fields}},"type":"{{type}}"}
+            {"new_field":{"deep":[1]},"id":"sevt_1","processed_at":"2026-01-02T03:04:05.000006Z"{{fields}},
+             "type":"{{type}}"}
             """;
 
         var read = JsonSerializer.Deserialize(json, WireJson.Default.SessionEvent)!;
@@ -101,7 +106,7 @@ public sealed class EventRoundTripTests
 
         Assert.IsNotType<UnknownEvent>(read);
         Assert.Equal((type, "sevt_1"), (read.Type, read.Id));
-        Assert.Equal(["type", "id", "processed_at"], written.Names().Take(3));
+        Assert.Equal(["type", "id"], written.Names().Take(2));
         Contains(JsonElement.Parse(json), written);
     }
 
