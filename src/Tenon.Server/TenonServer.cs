@@ -17,7 +17,9 @@ namespace Tenon.Server;
 /// <summary>The server, put together: what it is made of, and which slices it serves.</summary>
 public static class TenonServer
 {
-    /// <summary>Builds the server; the caller starts it. <paramref name="replace"/> lets a test put in its own clock or model.</summary>
+    /// <summary>
+    /// Builds the server; the caller starts it. <paramref name="replace"/> lets a test put in its own clock or model.
+    /// </summary>
     /// <param name="madeApiKey">The API key, when this is the first start and none was given.</param>
     public static WebApplication Build(
         Settings settings, out string? madeApiKey, Action<IServiceCollection>? replace = null)

@@ -14,7 +14,9 @@ public static class IdPrefix
 }
 
 /// <summary>Makes ids that sort by the time they were made: a prefix, then 22 letters and digits of 128 bits.</summary>
-/// <remarks>48 bits of Unix milliseconds, a 16-bit counter within the millisecond, 64 random bits; base 58 in ASCII order.</remarks>
+/// <remarks>
+/// 48 bits of Unix milliseconds, a 16-bit counter within the millisecond, 64 random bits; base 58 in ASCII order.
+/// </remarks>
 public sealed class IdSource(TimeProvider clock)
 {
     private const string Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
@@ -47,7 +49,8 @@ public sealed class IdSource(TimeProvider clock)
     {
         lock (_lock)
         {
-            // A clock set back, or 65 536 ids in one millisecond, must not break the order: time then stands or runs ahead.
+            // A clock set back, or 65 536 ids in one millisecond, must not break the order: time then stands or runs
+            // ahead.
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
             if (now > _lastMs)
             {

@@ -31,7 +31,8 @@ public sealed class PatchConverter<T> : JsonConverter<Patch<T>>
 
         try
         {
-            return new Patch<T>(JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)WireJson.Default.GetTypeInfo(typeof(T))!));
+            return new Patch<T>(
+                JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)WireJson.Default.GetTypeInfo(typeof(T))!));
         }
         catch (JsonException exception)
         {
@@ -79,5 +80,6 @@ public abstract class ShorthandConverter<T, TBody> : JsonConverter<T>
     }
 
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
-        JsonSerializer.Serialize(writer, ToBody(value), (JsonTypeInfo<TBody>)WireJson.Default.GetTypeInfo(typeof(TBody))!);
+        JsonSerializer.Serialize(
+            writer, ToBody(value), (JsonTypeInfo<TBody>)WireJson.Default.GetTypeInfo(typeof(TBody))!);
 }

@@ -24,6 +24,9 @@ public abstract class TaggedConverter<TUnion> : JsonConverter<TUnion> where TUni
 
     protected abstract JsonElement Body(TUnion unknown);
 
+    // The serializer does not look at whether the elements of a list may be null; no list here has such elements.
+    public override bool HandleNull => true;
+
     public override TUnion Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         var peek = reader;
@@ -60,7 +63,8 @@ public abstract class TaggedConverter<TUnion> : JsonConverter<TUnion> where TUni
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new JsonException("expected an object");
+            throw new JsonException(
+                reader.TokenType == JsonTokenType.Null ? "null is not allowed" : "expected an object");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)

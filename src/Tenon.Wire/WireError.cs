@@ -8,7 +8,9 @@ public static partial class WireError
 {
     internal const string InnerPathKey = "tenon.inner_path";
 
-    /// <summary>An error about the field at <paramref name="path"/> (such as <c>.type</c>) below the value being read.</summary>
+    /// <summary>
+    /// An error about the field at <paramref name="path"/> (such as <c>.type</c>) below the value being read.
+    /// </summary>
     internal static JsonException At(string path, string message)
     {
         var exception = new JsonException(message);
@@ -23,7 +25,9 @@ public static partial class WireError
         return At(path, message);
     }
 
-    /// <summary>The path in wire names (<c>events.0.content</c>; empty for the body itself) and what is wrong there.</summary>
+    /// <summary>
+    /// The path in wire names (<c>events.0.content</c>; empty for the body itself) and what is wrong there.
+    /// </summary>
     public static (string Path, string Message) Describe(JsonException exception)
     {
         var (path, message) = Split(exception);
@@ -44,7 +48,8 @@ public static partial class WireError
             return (path, "null is not allowed");
         }
 
-        if (exception.InnerException is null && !message.Contains("The JSON value could not be converted", StringComparison.Ordinal))
+        if (exception.InnerException is null
+            && !message.Contains("The JSON value could not be converted", StringComparison.Ordinal))
         {
             return (path, Position().Replace(message, "").TrimEnd('.', ' '));
         }

@@ -11,12 +11,14 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Wire;
 
-/// <summary>The one JSON contract of the wire: snake case, UTC timestamps, unknown fields kept, nulls written.</summary>
+/// <summary>
+/// The one JSON contract of the wire: snake case, UTC timestamps, unknown fields kept, nulls written.
+/// </summary>
 public static class WireJson
 {
     /// <summary>
-    /// Letters stand as they are: the default encoder is made for text inside HTML, and would write every quote mark and
-    /// every letter beyond ASCII as six bytes.
+    /// Letters stand as they are: the default encoder is made for text inside HTML, and would write every quote mark
+    /// and every letter beyond ASCII as six bytes.
     /// </summary>
     public static WireContext Default { get; } = new(new JsonSerializerOptions(WireContext.Default.Options)
     {

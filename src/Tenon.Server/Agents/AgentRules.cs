@@ -40,7 +40,10 @@ public static partial class AgentRules
             System = Cleared(agent.System),
             Tools = CheckTools(agent.Tools, agent.McpServers),
             Skills = [.. agent.Skills.Select(skill => skill with { Version = skill.Version ?? "latest" })],
-            Multiagent = agent.Multiagent is { ValueKind: JsonValueKind.Null } ? null : agent.Multiagent,
+
+            // A patch that gives null has no JSON behind it at all.
+            Multiagent = agent.Multiagent is { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined }
+                ? null : agent.Multiagent,
         };
     }
 
@@ -80,13 +83,15 @@ public static partial class AgentRules
         var dangling = referenced.FirstOrDefault(name => servers.All(server => server.Name != name));
         if (dangling is not null)
         {
-            throw ApiException.Invalid("tools", $"the mcp_toolset names the server '{dangling}', which mcp_servers lacks.");
+            throw ApiException.Invalid(
+                "tools", $"the mcp_toolset names the server '{dangling}', which mcp_servers lacks.");
         }
 
         var unused = servers.FirstOrDefault(server => !referenced.Contains(server.Name));
         return unused is null
             ? resolved
-            : throw ApiException.Invalid("mcp_servers", $"no mcp_toolset in tools refers to the server '{unused.Name}'.");
+            : throw ApiException.Invalid(
+                "mcp_servers", $"no mcp_toolset in tools refers to the server '{unused.Name}'.");
     }
 
     private static AgentTool Resolve(string path, AgentTool tool) => tool switch
@@ -94,18 +99,26 @@ public static partial class AgentRules
         AgentToolset toolset => toolset with
         {
             DefaultConfig = Defaults($"{path}.default_config", toolset.DefaultConfig, PermissionPolicy.AlwaysAllow),
-            Configs = [.. (toolset.Configs ?? []).Select((config, i) => ResolveBuiltin($"{path}.configs.{i}", config, toolset))],
+            Configs = [.. Configs(path, toolset.Configs)
+                .Select((config, i) => ResolveBuiltin($"{path}.configs.{i}", config, toolset))],
         },
         McpToolset toolset => toolset with
         {
             DefaultConfig = Defaults($"{path}.default_config", toolset.DefaultConfig, PermissionPolicy.AlwaysAsk),
-            Configs = [.. (toolset.Configs ?? []).Select((config, i) =>
-                Fill($"{path}.configs.{i}", config, toolset.DefaultConfig, PermissionPolicy.AlwaysAsk) with { Type = null })],
+            Configs = [.. Configs(path, toolset.Configs).Select((config, i) =>
+                Fill($"{path}.configs.{i}", config, toolset.DefaultConfig, PermissionPolicy.AlwaysAsk)
+                    with { Type = null })],
         },
         CustomTool custom => CheckCustom(path, custom),
         _ => throw ApiException.Invalid($"{path}.type",
             $"'{tool.Type}' is not one of agent_toolset_20260401, mcp_toolset, custom."),
     };
+
+    private static IReadOnlyList<ToolConfig> Configs(string path, IReadOnlyList<ToolConfig>? given)
+    {
+        ApiException.RefuseNulls($"{path}.configs", given);
+        return given ?? [];
+    }
 
     private static ToolConfig ResolveBuiltin(string path, ToolConfig config, AgentToolset toolset)
     {
@@ -115,7 +128,8 @@ public static partial class AgentRules
                 $"'{config.Name}' is not one of {string.Join(", ", BuiltinTools.Names.Order())}.");
         }
 
-        var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow) with { Type = config.Name };
+        var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow)
+            with { Type = config.Name };
         if (config.Name == "web_fetch" && filled.Extra?.ContainsKey("url_sources") != true)
         {
             filled = filled with
@@ -150,7 +164,8 @@ public static partial class AgentRules
     {
         if (!CustomName().IsMatch(tool.Name))
         {
-            throw ApiException.Invalid($"{path}.name", "1 to 128 letters, digits, underscores and hyphens are allowed.");
+            throw ApiException.Invalid(
+                $"{path}.name", "1 to 128 letters, digits, underscores and hyphens are allowed.");
         }
 
         if (BuiltinTools.Names.Contains(tool.Name) || tool.Name.StartsWith("mcp__", StringComparison.Ordinal))
@@ -170,13 +185,14 @@ public static partial class AgentRules
             : throw ApiException.Invalid($"{path}.input_schema", "must be a JSON Schema with \"type\": \"object\".");
     }
 
-    private static void CheckServers(IReadOnlyList<McpServer> servers)
+    public static void CheckServers(IReadOnlyList<McpServer> servers)
     {
         if (servers.Count > McpServersMax)
         {
             throw ApiException.Invalid("mcp_servers", $"at most {McpServersMax} are allowed.");
         }
 
+        ApiException.RefuseNulls("mcp_servers", servers);
         for (var i = 0; i < servers.Count; i++)
         {
             var server = servers[i];
@@ -206,6 +222,7 @@ public static partial class AgentRules
             throw ApiException.Invalid("skills", $"at most {SkillsMax} are allowed.");
         }
 
+        ApiException.RefuseNulls("skills", skills);
         for (var i = 0; i < skills.Count; i++)
         {
             if (skills[i].Type is not ("anthropic" or "custom"))
@@ -219,7 +236,8 @@ public static partial class AgentRules
 
     private static void CheckIdentity(ExecutionIdentity identity)
     {
-        var known = identity is { Type: "service_account", RoleArn: null } or { Type: "aws_role", RoleArn.Length: > 0 and <= UrlMax };
+        var known = identity is { Type: "service_account", RoleArn: null }
+            or { Type: "aws_role", RoleArn.Length: > 0 and <= UrlMax };
         if (!known)
         {
             throw ApiException.Invalid("execution_identity", "must be service_account, or aws_role with a role_arn.");

@@ -22,7 +22,9 @@ public sealed class AgentStore(IDbContextFactory<TenonContext> contexts)
         await context.SaveChangesAsync(cancellationToken);
     }
 
-    /// <summary>A version of an agent, the newest when <paramref name="version"/> is null; null when there is none.</summary>
+    /// <summary>
+    /// A version of an agent, the newest when <paramref name="version"/> is null; null when there is none.
+    /// </summary>
     public async Task<Agent?> Find(string id, int? version, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -84,7 +86,7 @@ public sealed class AgentStore(IDbContextFactory<TenonContext> contexts)
 
     /// <summary>Newest versions first; one more than asked for when there are more.</summary>
     public async Task<IReadOnlyList<Agent>> ListVersions(
-        string id, int? before, int limit, CancellationToken cancellationToken)
+        string id, long? before, int limit, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var archivedAt = await context.Agents.Where(row => row.Id == id)

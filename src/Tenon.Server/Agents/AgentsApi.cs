@@ -72,7 +72,8 @@ public static class AgentsApi
         }
 
         var next = AgentRules.Check(Apply(stored, body));
-        if (JsonSerializer.Serialize(next, WireJson.Default.Agent) == JsonSerializer.Serialize(stored, WireJson.Default.Agent))
+        if (JsonSerializer.Serialize(next, WireJson.Default.Agent)
+            == JsonSerializer.Serialize(stored, WireJson.Default.Agent))
         {
             return Body.Json(stored, WireJson.Default.Agent);
         }
@@ -107,21 +108,24 @@ public static class AgentsApi
         await Find(store, id, null, cancellationToken);
         var limit = request.Number("limit", 1, PageMax) ?? PageDefault;
         var list = $"agent_versions:{id}";
-        var before = Cursor.Of(request, list, descending: true) is { } cursor
-            ? int.Parse(cursor.Position, CultureInfo.InvariantCulture) : (int?)null;
+        var before = Cursor.Of(request, list, descending: true)?.Number();
         var versions = await store.ListVersions(id, before, limit, cancellationToken);
         return Body.Json(
             Page(versions, limit, list, agent => agent.Version.ToString(CultureInfo.InvariantCulture)),
             WireJson.Default.PageAgent);
     }
 
-    private static Page<Agent> Page(IReadOnlyList<Agent> found, int limit, string list, Func<Agent, string> position) => new()
-    {
-        Data = [.. found.Take(limit)],
-        NextPage = found.Count > limit ? new Cursor(list, true, false, position(found[limit - 1])).ToString() : null,
-    };
+    private static Page<Agent> Page(IReadOnlyList<Agent> found, int limit, string list, Func<Agent, string> position) =>
+        new()
+        {
+            Data = [.. found.Take(limit)],
+            NextPage = found.Count > limit
+                ? new Cursor(list, true, false, position(found[limit - 1])).ToString()
+                : null,
+        };
 
-    private static async Task<Agent> Find(AgentStore store, string id, int? version, CancellationToken cancellationToken) =>
+    private static async Task<Agent> Find(
+        AgentStore store, string id, int? version, CancellationToken cancellationToken) =>
         await store.Find(id, version, cancellationToken)
             ?? throw ApiException.NotFound(version is null ? "Agent" : $"Version {version} of agent", id);
 
@@ -132,7 +136,9 @@ public static class AgentsApi
             : stored.Model;
         return stored with
         {
-            Name = update.Name.IsGiven ? update.Name.Value ?? throw ApiException.Invalid("name", "cannot be cleared.") : stored.Name,
+            Name = update.Name.IsGiven
+                ? update.Name.Value ?? throw ApiException.Invalid("name", "cannot be cleared.")
+                : stored.Name,
 
             // An effort left out stays with the model it was chosen for.
             Model = model with { Effort = model.Effort ?? (model.Id == stored.Model.Id ? stored.Model.Effort : null) },

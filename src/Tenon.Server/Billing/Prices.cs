@@ -6,7 +6,9 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Billing;
 
-/// <summary>List prices, from <c>prices.json</c> beside this file (api H). A model without a price costs nothing.</summary>
+/// <summary>
+/// List prices, from <c>prices.json</c> beside this file (api H). A model without a price costs nothing.
+/// </summary>
 public static class Prices
 {
     /// <summary>US dollars for an hour of running.</summary>
@@ -45,7 +47,9 @@ public static class Prices
     }
 }
 
-/// <summary>US dollars a million tokens, for models whose id starts with <see cref="Model"/>; the longest match counts.</summary>
+/// <summary>
+/// US dollars a million tokens, for models whose id starts with <see cref="Model"/>; the longest match counts.
+/// </summary>
 public sealed record ModelPrice
 {
     public required string Model { get; init; }

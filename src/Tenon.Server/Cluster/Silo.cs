@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Tenon.Server.Cluster;
 
-/// <summary>Runs the session owners in this process: an Orleans silo that is its own cluster and listens on loopback.</summary>
+/// <summary>
+/// Runs the session owners in this process: an Orleans silo that is its own cluster and listens on loopback.
+/// </summary>
 public static class Silo
 {
     public static WebApplicationBuilder AddSilo(this WebApplicationBuilder builder)

@@ -27,10 +27,17 @@ public sealed record Settings
     };
 
     private string? this[string key] => Values[key].Value;
+
+    /// <summary>Where each value came from; not the values, for some are secrets.</summary>
+    public override string ToString() => string.Join(", ", Values.Select(value => $"{value.Key}: {value.Value}"));
 }
 
 /// <param name="Source">A flag, a variable, a file, or <c>default</c>.</param>
-public sealed record SettingValue(string? Value, string Source);
+public sealed record SettingValue(string? Value, string Source)
+{
+    /// <summary>Where it came from; not the value, which may be a secret.</summary>
+    public override string ToString() => Source;
+}
 
 /// <summary>A key that can be set: by flag, by variable, or in the file under its dotted name.</summary>
 public sealed record SettingKey(string Name, string? Flag, string Variable, string? Default, string Meaning)
@@ -56,7 +63,11 @@ public static class SettingKeys
     [
         new(Urls, "--urls", "TENON_URLS", "http://127.0.0.1:4111", "where the server listens"),
         new(Data, "--data", "TENON_DATA", "./data", "the folder for the database and the sessions' files"),
-        new(ApiKey, null, "TENON_API_KEY", null, "the API key; one is made at the first start when unset") { IsSecret = true },
+        new(ApiKey, null, "TENON_API_KEY", null,
+            "the API key; one is made at the first start when unset")
+        {
+            IsSecret = true,
+        },
         new(WorkspaceTemplate, "--workspace-template", "TENON_WORKSPACE_TEMPLATE", null,
             "a folder whose files every new session's workspace starts with"),
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",

@@ -4,7 +4,9 @@ using Tenon.Server.Models;
 
 namespace Tenon.Server.Configuration;
 
-/// <summary>Reads the settings: flags win over variables, variables over <c>tenon.json</c>, and that over the defaults.</summary>
+/// <summary>
+/// Reads the settings: flags win over variables, variables over <c>tenon.json</c>, and that over the defaults.
+/// </summary>
 public static class SettingsReader
 {
     private const string DefaultFile = "tenon.json";
@@ -22,7 +24,8 @@ public static class SettingsReader
         {
             values[key.Name] =
                 flags.TryGetValue(key.Name, out var flag) ? new SettingValue(flag, $"flag {key.Flag}")
-                : variables[key.Variable] is string { Length: > 0 } variable ? new SettingValue(variable, $"variable {key.Variable}")
+                : variables[key.Variable] is string { Length: > 0 } variable
+                    ? new SettingValue(variable, $"variable {key.Variable}")
                 : fromFile.TryGetValue(key.Name, out var text) ? new SettingValue(text, $"file {file ?? DefaultFile}")
                 : new SettingValue(key.Default, "default");
         }
@@ -38,10 +41,13 @@ public static class SettingsReader
         var flags = new Dictionary<string, string>();
         for (var i = 0; i < arguments.Count; i++)
         {
-            var (name, value) = arguments[i].Split('=', 2) is [var left, var right] ? (left, right) : (arguments[i], null);
+            var (name, value) = arguments[i].Split('=', 2) is [var left, var right]
+                ? (left, right)
+                : (arguments[i], null);
             if (name == "--postgres")
             {
-                throw new SettingsException("--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.");
+                throw new SettingsException(
+                    "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.");
             }
 
             var key = SettingKeys.All.FirstOrDefault(key => key.Flag == name);
@@ -86,8 +92,10 @@ public static class SettingsReader
             });
             routes = Flatten(document.RootElement, "", path, values);
         }
-        catch (Exception exception) when (exception is IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or JsonException or InvalidOperationException)
         {
+            // The last is how the document says that a value has another type than was asked for.
             throw new SettingsException($"{path}: {exception.Message}");
         }
 

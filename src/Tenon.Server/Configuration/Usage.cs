@@ -22,7 +22,8 @@ public static class Usage
             Console.WriteLine($"  {names,-56} {key.Meaning}" + (key.Default is null ? "" : $"; default {key.Default}"));
         }
 
-        Console.WriteLine($"  {"--config FILE",-56} a JSON file with any of these; default ./tenon.json when it exists");
+        Console.WriteLine(
+            $"  {"--config FILE",-56} a JSON file with any of these; default ./tenon.json when it exists");
         Console.WriteLine("""
 
             Model services are found in ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPENAI_API_KEY and OPENAI_BASE_URL.

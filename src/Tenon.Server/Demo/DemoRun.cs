@@ -25,7 +25,9 @@ public static class DemoRun
         var started = Stopwatch.GetTimestamp();
         var model = TakeModel(arguments, out var rest);
         var settings = SettingsReader.Read(
-            rest.Any(argument => argument.StartsWith("--urls", StringComparison.Ordinal)) ? rest : [.. rest, "--urls", "http://127.0.0.1:0"],
+            rest.Any(argument => argument.StartsWith("--urls", StringComparison.Ordinal))
+                ? rest
+                : [.. rest, "--urls", "http://127.0.0.1:0"],
             Environment.GetEnvironmentVariables());
         await Doctor.RefuseUnsafe(settings, CancellationToken.None);
         await using var app = TenonServer.Build(settings, out var madeApiKey);
@@ -34,7 +36,9 @@ public static class DemoRun
         var apiKey = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         app.Services.GetRequiredService<ApiKeys>().Admit(apiKey);
         await app.StartAsync();
-        model ??= settings.ModelServices.HasAnthropic ? "claude-sonnet-5" : settings.ModelServices.HasOpenAi ? "gpt-5" : "demo";
+        model ??= settings.ModelServices.HasAnthropic ? "claude-sonnet-5"
+            : settings.ModelServices.HasOpenAi ? "gpt-5"
+            : "demo";
         Console.WriteLine($"Model: {model} ({Serve.Describe(settings.ModelServices)})");
         Console.WriteLine($"Task:  {Task}");
         Console.WriteLine();
@@ -102,7 +106,8 @@ public static class DemoRun
         var cents = decimal.Parse(session.Usage.ListCost!.Amount, CultureInfo.InvariantCulture);
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"Usage:   {session.Usage.InputTokens} tokens in, {session.Usage.OutputTokens} out, {session.Usage.ActiveSeconds} s running"));
+            $"Usage:   {session.Usage.InputTokens} tokens in, {session.Usage.OutputTokens} out, "
+                + $"{session.Usage.ActiveSeconds} s running"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Cost:    ${cents / 100:0.00} at list price"));
         Console.WriteLine($"Session: {sessionId}");
         if (madeApiKey is not null)
@@ -113,13 +118,15 @@ public static class DemoRun
         Console.WriteLine();
         Console.WriteLine("Look at it again:");
         Console.WriteLine($"  ./tenon serve --data {settings.DataDirectory}");
-        Console.WriteLine($"  curl -H \"X-Api-Key: $TENON_API_KEY\" http://127.0.0.1:4111/v1/sessions/{sessionId}/events");
+        Console.WriteLine(
+            $"  curl -H \"X-Api-Key: $TENON_API_KEY\" http://127.0.0.1:4111/v1/sessions/{sessionId}/events");
     }
 
     private static string? TakeModel(IReadOnlyList<string> arguments, out IReadOnlyList<string> rest)
     {
         var index = arguments.ToList().IndexOf("--model");
         rest = index < 0 ? arguments : [.. arguments.Take(index), .. arguments.Skip(index + 2)];
-        return index < 0 ? null : arguments.ElementAtOrDefault(index + 1) ?? throw new SettingsException("--model needs a value.");
+        return index < 0 ? null : arguments.ElementAtOrDefault(index + 1)
+            ?? throw new SettingsException("--model needs a value.");
     }
 }

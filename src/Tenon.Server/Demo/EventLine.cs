@@ -32,7 +32,8 @@ internal static class EventLine
         $"{usage.GetProperty("input_tokens")} tokens in, {usage.GetProperty("output_tokens")} out";
 
     private static string Input(JsonElement input) => Lines(
-        string.Join(", ", input.EnumerateObject().Select(property => $"{property.Name}: {property.Value}")), OutputLinesMax);
+        string.Join(", ", input.EnumerateObject().Select(property => $"{property.Name}: {property.Value}")),
+        OutputLinesMax);
 
     private static string Lines(string text, int max)
     {

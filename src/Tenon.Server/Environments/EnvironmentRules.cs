@@ -30,7 +30,8 @@ public static class EnvironmentRules
         if (patch?.Type is { } type && type != stored.Type)
         {
             throw ApiException.Invalid(
-                "config.type", $"an environment cannot change from {stored.Type} to {type}.", "invalid_config_type_change");
+                "config.type", $"an environment cannot change from {stored.Type} to {type}.",
+                "invalid_config_type_change");
         }
 
         return stored with
@@ -58,9 +59,16 @@ public static class EnvironmentRules
         var packages = config.Packages ?? new Packages();
         IReadOnlyList<string>?[] lists =
             [packages.Apt, packages.Cargo, packages.Gem, packages.Go, packages.Npm, packages.Pip];
+        string[] names = ["apt", "cargo", "gem", "go", "npm", "pip"];
+        foreach (var (list, name) in lists.Zip(names))
+        {
+            ApiException.RefuseNulls($"config.packages.{name}", list);
+        }
+
         if (lists.Any(list => list?.Count > 0) && networking is { Type: "limited", AllowPackageManagers: not true })
         {
-            throw ApiException.Invalid("config.packages", "packages under limited networking need allow_package_managers.");
+            throw ApiException.Invalid(
+                "config.packages", "packages under limited networking need allow_package_managers.");
         }
 
         return config with
@@ -79,7 +87,13 @@ public static class EnvironmentRules
         };
     }
 
-    private static Networking Resolve(Networking networking) => networking.Type switch
+    private static Networking Resolve(Networking networking)
+    {
+        ApiException.RefuseNulls("config.networking.allowed_hosts", networking.AllowedHosts);
+        return Fill(networking);
+    }
+
+    private static Networking Fill(Networking networking) => networking.Type switch
     {
         "unrestricted" => new Networking { Type = "unrestricted" },
         "limited" => networking with

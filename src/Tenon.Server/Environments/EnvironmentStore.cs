@@ -24,7 +24,8 @@ public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
     public async Task<EnvironmentRecord?> Find(string id, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var row = await context.Environments.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
+        var row = await context.Environments.AsNoTracking()
+            .SingleOrDefaultAsync(row => row.Id == id, cancellationToken);
         return row is null ? null : Parse(row);
     }
 

@@ -22,7 +22,8 @@ public static class EnvironmentsApi
     }
 
     private static async Task<IResult> Create(
-        HttpRequest request, EnvironmentStore store, IdSource ids, TimeProvider clock, CancellationToken cancellationToken)
+        HttpRequest request, EnvironmentStore store, IdSource ids, TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var body = await request.Read(WireJson.Default.EnvironmentCreate);
         var now = clock.GetUtcNow();
@@ -51,12 +52,15 @@ public static class EnvironmentsApi
         var stored = await Find(store, id, cancellationToken);
         if (stored.ArchivedAt is not null)
         {
-            throw ApiException.Invalid("", $"Environment '{id}' is archived and cannot change.", "environment_archived");
+            throw ApiException.Invalid(
+                "", $"Environment '{id}' is archived and cannot change.", "environment_archived");
         }
 
         var next = EnvironmentRules.Check(stored with
         {
-            Name = body.Name.IsGiven ? body.Name.Value ?? throw ApiException.Invalid("name", "cannot be cleared.") : stored.Name,
+            Name = body.Name.IsGiven
+                ? body.Name.Value ?? throw ApiException.Invalid("name", "cannot be cleared.")
+                : stored.Name,
             Description = body.Description.Or(stored.Description),
             Config = EnvironmentRules.Merge(stored.Config, body.Config),
             Metadata = Metadata.Merge(stored.Metadata, body.Metadata, emptyDeletes: true),
@@ -94,12 +98,15 @@ public static class EnvironmentsApi
         var page = new Page<EnvironmentRecord>
         {
             Data = [.. found.Take(limit)],
-            NextPage = found.Count > limit ? new Cursor("environments", true, false, found[limit - 1].Id).ToString() : null,
+            NextPage = found.Count > limit
+                ? new Cursor("environments", true, false, found[limit - 1].Id).ToString()
+                : null,
         };
         return Body.Json(page, WireJson.Default.PageEnvironmentRecord);
     }
 
-    private static async Task<EnvironmentRecord> Find(EnvironmentStore store, string id, CancellationToken cancellationToken) =>
+    private static async Task<EnvironmentRecord> Find(
+        EnvironmentStore store, string id, CancellationToken cancellationToken) =>
         await store.Find(id, cancellationToken) ?? throw NotFound(id);
 
     private static ApiException NotFound(string id) => new(

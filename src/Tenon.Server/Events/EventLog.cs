@@ -13,7 +13,9 @@ namespace Tenon.Server.Events;
 /// </remarks>
 public sealed partial class EventLog : IAsyncDisposable
 {
-    /// <summary>Appends that may wait. Far above what a disk takes in a second, so it is only full when the disk stands.</summary>
+    /// <summary>
+    /// Appends that may wait. Far above what a disk takes in a second, so it is only full when the disk stands.
+    /// </summary>
     private const int WaitingMax = 16_384;
 
     /// <summary>Appends in one transaction: bounds the memory of a batch and how long the first of it waits.</summary>
@@ -42,7 +44,8 @@ public sealed partial class EventLog : IAsyncDisposable
         var pending = new Pending(append);
         if (!_waiting.Writer.TryWrite(pending))
         {
-            throw new LogUnavailableException($"More than {WaitingMax} appends wait for the database; try again later.");
+            throw new LogUnavailableException(
+                $"More than {WaitingMax} appends wait for the database; try again later.");
         }
 
         return pending.Done.Task;
@@ -90,7 +93,8 @@ public sealed partial class EventLog : IAsyncDisposable
         {
             // Whatever the database says, nothing of this batch was written, and each caller must know.
             LogFailed(batch.Count, exception);
-            var failure = new LogUnavailableException("The database did not take the events: " + exception.Message, exception);
+            var failure = new LogUnavailableException(
+                "The database did not take the events: " + exception.Message, exception);
             batch.ForEach(pending => pending.Done.SetException(failure));
             return;
         }

@@ -7,7 +7,9 @@ namespace Tenon.Server.Events;
 /// A session's events as server-sent events (api D): headers at once, then every public entry from the cursor on, each
 /// with its sequence number as <c>id</c>, previews between them for who asked, and a comment when nothing happens.
 /// </summary>
-/// <remarks>The framework's own result sends no header before the first item and has no comments to keep a line open.</remarks>
+/// <remarks>
+/// The framework's own result sends no header before the first item and has no comments to keep a line open.
+/// </remarks>
 public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, string session) : IResult
 {
     /// <summary>Under the idle time-out of common proxies (30 to 60 s).</summary>
@@ -89,7 +91,9 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         }
     }
 
-    /// <summary>Writes what is there: entries first where a preview stands behind them. Says whether the stream ends.</summary>
+    /// <summary>
+    /// Writes what is there: entries first where a preview stands behind them. Says whether the stream ends.
+    /// </summary>
     private (bool Wrote, bool Last) Write(FeedReader reader, IBufferWriter<byte> output)
     {
         var before = reader.Cursor;

@@ -44,7 +44,9 @@ public sealed class Feed(TimeProvider clock)
         }
     }
 
-    /// <summary>Sends a preview to the readers that asked for its kind. It may be dropped; the event itself never is.</summary>
+    /// <summary>
+    /// Sends a preview to the readers that asked for its kind. It may be dropped; the event itself never is.
+    /// </summary>
     public void Publish(string session, Preview preview)
     {
         if (_sessions.TryGetValue(session, out var feed))

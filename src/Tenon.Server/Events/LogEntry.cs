@@ -5,7 +5,8 @@ namespace Tenon.Server.Events;
 /// <summary>One durable entry of a session's log.</summary>
 /// <param name="Seq">Counts from 1 within the session, without gaps.</param>
 /// <param name="Thread">The thread it belongs to.</param>
-/// <param name="Id">The event's wire id. A later entry with the same id is the event's newer state and replaces it.</param>
+/// <param name="Id">The event's wire id. A later entry with the same id is the event's newer state and replaces
+/// it.</param>
 /// <param name="At">When it was written, in Unix microseconds.</param>
 /// <param name="Body">The exact JSON that clients get, or an internal record.</param>
 /// <param name="Internal">True for what never leaves the server.</param>
@@ -53,7 +54,9 @@ public sealed record LogQuery
 
     public bool Descending { get; init; }
 
-    /// <summary>Start after this sequence number (before it when descending); null starts at the end concerned.</summary>
+    /// <summary>
+    /// Start after this sequence number (before it when descending); null starts at the end concerned.
+    /// </summary>
     public long? After { get; init; }
 
     public required int Limit { get; init; }

@@ -2,7 +2,9 @@ using System.Threading.Channels;
 
 namespace Tenon.Server.Events;
 
-/// <summary>One session's readers, recent entries, and whether its present turn has been seen. All under one lock.</summary>
+/// <summary>
+/// One session's readers, recent entries, and whether its present turn has been seen. All under one lock.
+/// </summary>
 internal sealed class SessionFeed
 {
     /// <summary>Entries kept for readers that are nearly up to date; the others read the database.</summary>
@@ -149,10 +151,14 @@ internal sealed class SessionFeed
 /// <param name="Body">Its wire JSON.</param>
 public sealed record Preview(long AfterSeq, string EventId, string EventType, string Name, string Body);
 
-/// <summary>One stream's place in the log, its wake-up call and its previews. Only the stream moves the cursor.</summary>
+/// <summary>
+/// One stream's place in the log, its wake-up call and its previews. Only the stream moves the cursor.
+/// </summary>
 public sealed class FeedReader(IReadOnlySet<string> previewTypes)
 {
-    /// <summary>Previews that may wait for a slow client. Beyond it the rest of that event's previews are dropped.</summary>
+    /// <summary>
+    /// Previews that may wait for a slow client. Beyond it the rest of that event's previews are dropped.
+    /// </summary>
     private const int PreviewsMax = 1_024;
 
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(

@@ -2,7 +2,9 @@ using Tenon.Server.Models;
 
 namespace Tenon.Server.Harness;
 
-/// <summary>What a model's fault means to a session: its error type (api C.6), whether to try again, and when.</summary>
+/// <summary>
+/// What a model's fault means to a session: its error type (api C.6), whether to try again, and when.
+/// </summary>
 internal static class Faults
 {
     public static (string ErrorType, bool CanRetry) Describe(ModelFaultKind kind) => kind switch
@@ -14,7 +16,9 @@ internal static class Faults
         _ => ("model_request_failed_error", false),
     };
 
-    /// <summary>Doubles with every attempt; up to a fifth is taken off at random, so that many sessions do not return together.</summary>
+    /// <summary>
+    /// Doubles with every attempt; up to a fifth is taken off at random, so that many sessions do not return together.
+    /// </summary>
     public static TimeSpan Delay(int attempt, TimeSpan? retryAfter, Limits limits)
     {
         if (retryAfter is { } asked)

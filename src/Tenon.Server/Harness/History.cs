@@ -7,7 +7,8 @@ namespace Tenon.Server.Harness;
 
 /// <summary>
 /// What a session's log says: the conversation as the model gets it, the calls that are open, the inputs that wait,
-/// and what was used. A fold over the entries, so a restart that reads the log stands exactly where the last owner stood.
+/// and what was used. A fold over the entries, so a restart that reads the log stands exactly where the last owner
+/// stood.
 /// </summary>
 public sealed class History
 {
@@ -49,7 +50,9 @@ public sealed class History
 
     public UsageTotals Usage { get; } = new();
 
-    /// <summary>Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.</summary>
+    /// <summary>
+    /// Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.
+    /// </summary>
     public void Apply(LogEntry entry, object content)
     {
         Seq = entry.Seq;

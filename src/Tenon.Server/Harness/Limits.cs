@@ -4,20 +4,27 @@ namespace Tenon.Server.Harness;
 public sealed record Limits
 {
     /// <summary>
-    /// Answers with tool calls between two inputs of the user. Far above real work; it ends a model that calls for ever.
+    /// Answers with tool calls between two inputs of the user. Far above real work; it ends a model that calls for
+    /// ever.
     /// </summary>
     public int ToolRoundsMax { get; init; } = 500;
 
-    /// <summary>Tries of one model request before the turn gives up: with the delays below about half a minute of outage.</summary>
+    /// <summary>
+    /// Tries of one model request before the turn gives up: with the delays below about half a minute of outage.
+    /// </summary>
     public int ModelAttemptsMax { get; init; } = 5;
 
     /// <summary>The first delay between two tries; it doubles.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest delay of our own. A provider's <c>retry-after</c> may ask for more, up to the next limit.</summary>
+    /// <summary>
+    /// The longest delay of our own. A provider's <c>retry-after</c> may ask for more, up to the next limit.
+    /// </summary>
     public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The longest <c>retry-after</c> that is obeyed: beyond it a person would rather see the failure.</summary>
+    /// <summary>
+    /// The longest <c>retry-after</c> that is obeyed: beyond it a person would rather see the failure.
+    /// </summary>
     public TimeSpan RetryAfterMax { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Tools of one answer that run at the same time: more would only wait for the sandbox's cores.</summary>

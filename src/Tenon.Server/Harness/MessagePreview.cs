@@ -42,7 +42,8 @@ internal sealed class MessagePreview(Feed feed, SessionLog log)
             EventId = MessageId,
             Delta = new ContentDelta { Index = text.Index, Content = ContentBlock.Of(text.Fragment) },
         };
-        Publish("agent.message", MessageId, "event_delta", JsonSerializer.Serialize(delta, WireJson.Default.EventDelta));
+        Publish(
+            "agent.message", MessageId, "event_delta", JsonSerializer.Serialize(delta, WireJson.Default.EventDelta));
     }
 
     private void Start(string eventType, string id)

@@ -6,12 +6,15 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
-/// <summary>Builds a model request from the agent and the history alone, so that each request begins as the last one did.</summary>
+/// <summary>
+/// Builds a model request from the agent and the history alone, so that each request begins as the last one did.
+/// </summary>
 public static class Prompt
 {
     /// <summary>Where an agent with sandbox tools finds and leaves files (api F.1).</summary>
     private const string SandboxNote =
-        "You work in a Linux sandbox of your own. The working directory is /workspace; its files are kept between turns. "
+        "You work in a Linux sandbox of your own. The working directory is /workspace; its files are kept "
+        + "between turns. "
         + "Files the user attached are in /mnt/session/uploads (read-only). Put finished files for the user in "
         + "/mnt/session/outputs.";
 

@@ -12,8 +12,8 @@ namespace Tenon.Server.Harness;
 /// <see cref="History"/>, and appends them together with the session's row.
 /// </summary>
 /// <remarks>
-/// The history is ahead of the disk by what is being flushed. That is safe because nothing is shown before it is durable
-/// and, when an append fails, the owner drops this object and reads the log again. Not thread-safe: one owner.
+/// The history is ahead of the disk by what is being flushed. That is safe because nothing is shown before it is
+/// durable and, when an append fails, the owner drops this object and reads the log again. Not thread-safe: one owner.
 /// </remarks>
 public sealed class SessionLog(
     EventLog log, string sessionId, string threadId, IdSource ids, TimeProvider clock)
@@ -57,7 +57,9 @@ public sealed class SessionLog(
         @event with { Id = @event.Id ?? NextId(), ProcessedAt = Now };
 
     /// <summary>Appends events and internal records together; completes when they are durable.</summary>
-    /// <remarks>Events without an id get one; those without a time get one too unless they wait (<see cref="Waiting"/>).</remarks>
+    /// <remarks>
+    /// Events without an id get one; those without a time get one too unless they wait (<see cref="Waiting"/>).
+    /// </remarks>
     public Task Append(params IReadOnlyList<object> contents) => Append(contents, SaveKind.State);
 
     /// <inheritdoc cref="Append(IReadOnlyList{object})"/>
@@ -103,7 +105,8 @@ public sealed class SessionLog(
     };
 
     private LogEntry Encode(SessionEvent @event, long seq, long at) => new(
-        seq, threadId, @event.Id!, @event.Type, at, JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), false);
+        seq, threadId, @event.Id!, @event.Type, at,
+        JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), false);
 
     private static object Decode(LogEntry entry) => entry.Type switch
     {

@@ -56,8 +56,9 @@ public sealed partial class Turn
         call.IsDenied ? ToolOutput.Error(Denial(call)) : await TryOpen(call, cancellationToken);
 
     /// <summary>
-    /// Makes sure that the sandbox stands and that the log knows which life of it the call goes to, before the call goes.
-    /// Returns the call's result when it must not run: the sandbox cannot start, or may have run it before it died.
+    /// Makes sure that the sandbox stands and that the log knows which life of it the call goes to, before the call
+    /// goes. Returns the call's result when it must not run: the sandbox cannot start, or may have run it before it
+    /// died.
     /// </summary>
     private async Task<ToolOutput?> TryOpen(Call call, CancellationToken cancellationToken)
     {

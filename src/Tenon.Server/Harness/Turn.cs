@@ -11,8 +11,8 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Server.Harness;
 
 /// <summary>
-/// The loop that makes an agent: from <c>running</c> to <c>idle</c>. Every arrow that matters after a crash is an append,
-/// so a new owner that folds the same log takes the same next step.
+/// The loop that makes an agent: from <c>running</c> to <c>idle</c>. Every arrow that matters after a crash is an
+/// append, so a new owner that folds the same log takes the same next step.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -32,7 +32,9 @@ public sealed partial class Turn(
 
     private History History => log.History;
 
-    /// <summary>Whether the log calls for a turn: the session is at work, or an interrupt of its waiting calls is to be closed.</summary>
+    /// <summary>
+    /// Whether the log calls for a turn: the session is at work, or an interrupt of its waiting calls is to be closed.
+    /// </summary>
     public static bool IsDue(History history) =>
         history.Status is SessionStatus.Running or SessionStatus.Rescheduling
         || (history.Status == SessionStatus.Idle && history.Waiting.Any(waiting => waiting is UserInterrupt));
@@ -191,7 +193,9 @@ public sealed partial class Turn(
         return ModelResponse.Failed(ModelFaultKind.Unavailable, "The model's answer ended without a stop reason.");
     }
 
-    /// <summary>The answer as it is logged: what the model said first, then what clients see of it, all in one append.</summary>
+    /// <summary>
+    /// The answer as it is logged: what the model said first, then what clients see of it, all in one append.
+    /// </summary>
     private List<object> Answer(string startId, ModelResponse response, MessagePreview preview)
     {
         var refused = response.Stop == ModelStop.Refusal;

@@ -14,7 +14,9 @@ public sealed class ApiException(Refusal refusal) : Exception(refusal.Message)
 {
     public Refusal Refusal => refusal;
 
-    /// <summary>400: the field at <paramref name="path"/> (wire names; empty for the whole body) is not acceptable.</summary>
+    /// <summary>
+    /// 400: the field at <paramref name="path"/> (wire names; empty for the whole body) is not acceptable.
+    /// </summary>
     public static ApiException Invalid(string path, string message, string? errorCode = null) =>
         new(new Refusal(400, ErrorTypes.InvalidRequest, path.Length == 0 ? message : $"{path}: {message}", errorCode));
 
@@ -23,6 +25,21 @@ public sealed class ApiException(Refusal refusal) : Exception(refusal.Message)
     {
         var (path, message) = WireError.Describe(exception);
         return Invalid(path, message);
+    }
+
+    /// <summary>
+    /// Refuses a list with a null in it: the serializer checks whether a field may be null, and not the elements of a
+    /// list.
+    /// </summary>
+    public static void RefuseNulls<T>(string path, IReadOnlyList<T>? list) where T : class
+    {
+        for (var i = 0; i < list?.Count; i++)
+        {
+            if (list[i] is null)
+            {
+                throw Invalid($"{path}.{i}", "null is not allowed");
+            }
+        }
     }
 
     /// <summary>400: Tenon does not do this yet.</summary>

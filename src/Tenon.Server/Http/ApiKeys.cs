@@ -5,8 +5,8 @@ using Tenon.Wire.Http;
 namespace Tenon.Server.Http;
 
 /// <summary>
-/// The key that clients send, by <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. Only its hash is kept, and compared in
-/// constant time.
+/// The key that clients send, by <c>Authorization: Bearer</c> or <c>X-Api-Key</c>. Only its hash is kept, and compared
+/// in constant time.
 /// </summary>
 public sealed class ApiKeys
 {
@@ -74,7 +74,8 @@ public static class Authentication
             && !context.RequestServices.GetRequiredService<ApiKeys>().Accepts(context.Request))
         {
             await Errors.Write(context, new Refusal(401, ErrorTypes.Authentication,
-                "The API key is missing or wrong: send it as 'Authorization: Bearer <key>' or 'X-Api-Key: <key>'.", null));
+                "The API key is missing or wrong: send it as 'Authorization: Bearer <key>' or 'X-Api-Key: <key>'.",
+                null));
             return;
         }
 

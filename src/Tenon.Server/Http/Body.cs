@@ -46,7 +46,9 @@ public static class Body
         }
     }
 
-    /// <summary>The body's text, once it is known to be a <typeparamref name="T"/>: what is passed on to a session's owner.</summary>
+    /// <summary>
+    /// The body's text, once it is known to be a <typeparamref name="T"/>: what is passed on to a session's owner.
+    /// </summary>
     public static async Task<string> ReadJson<T>(this HttpRequest request, JsonTypeInfo<T> contract) where T : class
     {
         using var reader = new StreamReader(request.Body);

@@ -6,7 +6,9 @@ using Tenon.Wire.Http;
 
 namespace Tenon.Server.Http;
 
-/// <summary>The only place that answers a failed request: every one of them in the documented envelope (api 0.5).</summary>
+/// <summary>
+/// The only place that answers a failed request: every one of them in the documented envelope (api 0.5).
+/// </summary>
 public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(
@@ -29,7 +31,8 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
             + "docs/compatibility.md lists what is.", null),
         405 => new Refusal(405, ErrorTypes.InvalidRequest,
             $"{context.Request.Path} does not take {context.Request.Method}.", null),
-        var status => new Refusal(status, ErrorTypes.InvalidRequest, $"The request was refused with status {status}.", null),
+        var status =>
+            new Refusal(status, ErrorTypes.InvalidRequest, $"The request was refused with status {status}.", null),
     });
 
     public static async Task Write(HttpContext context, Refusal refusal)
@@ -69,7 +72,8 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
                 return new Refusal(bad.StatusCode, ErrorTypes.InvalidRequest, bad.Message, null);
             case LogUnavailableException:
                 LogUnavailable(context.Request.Path, exception);
-                return new Refusal(529, ErrorTypes.Overloaded, "The event log takes nothing now; try again shortly.", null);
+                return new Refusal(
+                    529, ErrorTypes.Overloaded, "The event log takes nothing now; try again shortly.", null);
             default:
                 LogCrash(context.Request.Method, context.Request.Path, RequestId.Of(context), exception);
                 return new Refusal(500, ErrorTypes.Api,

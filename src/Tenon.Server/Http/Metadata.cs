@@ -1,6 +1,8 @@
 namespace Tenon.Server.Http;
 
-/// <summary>The rules of <c>metadata</c> (api 0.8): at most 16 pairs, keys of 1 to 64 characters, values of at most 512.</summary>
+/// <summary>
+/// The rules of <c>metadata</c> (api 0.8): at most 16 pairs, keys of 1 to 64 characters, values of at most 512.
+/// </summary>
 public static class Metadata
 {
     private const int PairsMax = 16;
@@ -19,12 +21,14 @@ public static class Metadata
         {
             if (key.Length is 0 or > KeyMax)
             {
-                throw ApiException.Invalid("metadata", $"the key '{key}' must have 1 to {KeyMax} characters.", "invalid_metadata");
+                throw ApiException.Invalid(
+                    "metadata", $"the key '{key}' must have 1 to {KeyMax} characters.", "invalid_metadata");
             }
 
             if (value is null || value.Length > ValueMax)
             {
-                throw ApiException.Invalid($"metadata.{key}", $"must be a string of at most {ValueMax} characters.", "invalid_metadata");
+                throw ApiException.Invalid(
+                    $"metadata.{key}", $"must be a string of at most {ValueMax} characters.", "invalid_metadata");
             }
         }
 
@@ -34,7 +38,8 @@ public static class Metadata
     /// <summary>The stored pairs with a patch applied: a string sets, null deletes.</summary>
     /// <param name="emptyDeletes">Whether the empty string deletes too, as it does for environments.</param>
     public static IReadOnlyDictionary<string, string> Merge(
-        IReadOnlyDictionary<string, string> stored, IReadOnlyDictionary<string, string?>? patch, bool emptyDeletes = false)
+        IReadOnlyDictionary<string, string> stored, IReadOnlyDictionary<string, string?>? patch,
+        bool emptyDeletes = false)
     {
         var merged = new Dictionary<string, string>(stored);
         foreach (var (key, value) in patch ?? new Dictionary<string, string?>())

@@ -5,7 +5,9 @@ using Tenon.Server.Storage;
 
 namespace Tenon.Server.Http;
 
-/// <summary>Reads query parameters: arrays as <c>name[]=</c> or plain repeats, ranges as <c>created_at[gte]=</c> (api 0.3).</summary>
+/// <summary>
+/// Reads query parameters: arrays as <c>name[]=</c> or plain repeats, ranges as <c>created_at[gte]=</c> (api 0.3).
+/// </summary>
 public static class Query
 {
     public static string? Text(this HttpRequest request, string name) =>
@@ -85,16 +87,26 @@ public sealed record Cursor(string List, bool Descending, bool Backwards, string
 
         var bytes = new byte[text.Length];
         var parts = text.StartsWith(Prefix, StringComparison.Ordinal)
+            && Base64Url.IsValid(text.AsSpan(Prefix.Length))
             && Base64Url.TryDecodeFromChars(text.AsSpan(Prefix.Length), bytes, out var count)
                 ? Encoding.UTF8.GetString(bytes, 0, count).Split('|')
                 : [];
         if (parts is not [var name, [var order, var direction], var position] || name != list)
         {
-            throw ApiException.Invalid("page", "this cursor does not belong to this list.");
+            throw Foreign();
         }
 
         return (order == 'd') == descending
             ? new Cursor(list, descending, direction == 'b', position)
             : throw ApiException.Invalid("page", "this cursor was made with another order.");
     }
+
+    /// <summary>The position in a list that is ordered by a number.</summary>
+    /// <exception cref="ApiException">400: the cursor was not made here.</exception>
+    public long Number() => long.TryParse(Position, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? number
+        : throw Foreign();
+
+    private static ApiException Foreign() =>
+        ApiException.Invalid("page", "this cursor does not belong to this list.");
 }

@@ -5,7 +5,9 @@ using Tenon.Wire.Models;
 
 namespace Tenon.Server.Models;
 
-/// <summary>The models that Tenon knows by name (api A.12). A session may name any other that its service has.</summary>
+/// <summary>
+/// The models that Tenon knows by name (api A.12). A session may name any other that its service has.
+/// </summary>
 public static class ModelsApi
 {
     private const int PageDefault = 20;

@@ -24,8 +24,8 @@ public interface ISandbox
     string Instance { get; }
 
     /// <summary>
-    /// Runs a tool once. The same <see cref="SandboxCall.ToolUseId"/> again never runs twice: it waits for, or gets, the
-    /// first run's result. Cancelling kills what the call started and returns an error result that says so.
+    /// Runs a tool once. The same <see cref="SandboxCall.ToolUseId"/> again never runs twice: it waits for, or gets,
+    /// the first run's result. Cancelling kills what the call started and returns an error result that says so.
     /// A tool's failure is a result.
     /// </summary>
     /// <exception cref="SandboxException">The sandbox died or cannot be reached; the outcome is unknown.</exception>
@@ -48,5 +48,7 @@ public sealed record ToolOutput(IReadOnlyList<ContentBlock> Content, bool IsErro
     public static ToolOutput Error(string text) => new([ContentBlock.Of(text)], true);
 }
 
-/// <summary>A sandbox could not be started or was lost. The message is shown to the model and to the operator.</summary>
+/// <summary>
+/// A sandbox could not be started or was lost. The message is shown to the model and to the operator.
+/// </summary>
 public sealed class SandboxException(string message, Exception? inner = null) : Exception(message, inner);

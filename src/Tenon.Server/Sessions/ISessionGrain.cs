@@ -7,7 +7,9 @@ namespace Tenon.Server.Sessions;
 [Alias("Tenon.ISessionGrain")]
 public interface ISessionGrain : IGrainWithStringKey
 {
-    /// <summary>Accepts client events, all or none, and starts a turn when they call for one. Answers the echoed events.</summary>
+    /// <summary>
+    /// Accepts client events, all or none, and starts a turn when they call for one. Answers the echoed events.
+    /// </summary>
     [Alias("Send")]
     Task<Answer> Send(string body);
 

@@ -22,7 +22,8 @@ public static class SessionEventsApi
     }
 
     private static async Task<IResult> Send(string id, HttpRequest request, IGrainFactory grains) =>
-        SessionsApi.Owner(await grains.GetGrain<ISessionGrain>(id).Send(await request.ReadJson(WireJson.Default.EventsSend)));
+        SessionsApi.Owner(
+            await grains.GetGrain<ISessionGrain>(id).Send(await request.ReadJson(WireJson.Default.EventsSend)));
 
     internal static async Task<IResult> ListEvents(
         string id, HttpRequest request, SessionStore store, EventLog log, CancellationToken cancellationToken)
@@ -32,8 +33,7 @@ public static class SessionEventsApi
         var limit = request.Number("limit", 1, PageMax) ?? PageDefault;
         var (from, to) = request.CreatedAt();
         var list = $"events:{id}";
-        var after = Cursor.Of(request, list, descending) is { } cursor
-            ? long.Parse(cursor.Position, CultureInfo.InvariantCulture) : (long?)null;
+        var after = Cursor.Of(request, list, descending)?.Number();
         var found = log.List(new LogQuery
         {
             Session = id,
@@ -45,7 +45,8 @@ public static class SessionEventsApi
             To = to,
         });
         var next = found.Count > limit
-            ? new Cursor(list, descending, false, found[limit - 1].Seq.ToString(CultureInfo.InvariantCulture)).ToString()
+            ? new Cursor(list, descending, false, found[limit - 1].Seq.ToString(CultureInfo.InvariantCulture))
+                .ToString()
             : null;
         return Body.Json(new Page<JsonElement>
         {

@@ -108,7 +108,8 @@ public sealed partial class SessionGrain(
         RefuseRunning("deleted");
 
         // The row outlives the session until streams have seen the last event; what it was told does not.
-        _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent with { System = null, Tools = [] } } };
+        _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent
+            with { System = null, Tools = [] } } };
         await _log.Append([new SessionDeleted()], SaveKind.Definition, purge: true);
         _record = null;
         DeactivateOnIdle();
@@ -126,10 +127,15 @@ public sealed partial class SessionGrain(
         var history = _log.History;
         var idle = history.Status == SessionStatus.Idle;
         var blocked = history.Round.Count > 0;
+        var answered = events.Select(Answered).ToHashSet();
+
+        // What the application says about results is for the same request to the model as the results themselves.
+        var resolves = history.Round.All(call => !call.IsOpen || (call.IsCustom && answered.Contains(call.Id)));
         var entries = new List<object>();
         foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
         {
-            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult || (idle && !blocked);
+            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult
+                || (idle && (!blocked || (@event is SystemMessage && resolves)));
             entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
         }
 
@@ -138,11 +144,11 @@ public sealed partial class SessionGrain(
             return entries;
         }
 
-        var answered = events.Select(Answered).ToHashSet();
         var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
         entries.AddRange(remaining.Count == 0
             ? Turn.Running(Record().Definition.Agent, _log)
-            : Turn.Idle(Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
+            : Turn.Idle(
+                Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
         return entries;
     }
 

@@ -75,7 +75,8 @@ public static class SessionInput
         var waits = history.Round.Any(call => call.Id == id && call.WaitsForClient && call.IsCustom == isCustom);
         if (!waits || !answered.Add(id))
         {
-            throw ApiException.Invalid(path, $"no call '{id}' waits for this answer: it is unknown, or already answered.");
+            throw ApiException.Invalid(
+                path, $"no call '{id}' waits for this answer: it is unknown, or already answered.");
         }
     }
 

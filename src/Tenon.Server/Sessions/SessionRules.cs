@@ -52,7 +52,8 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             throw ApiException.NotYet("agent.skills", "skills are");
         }
 
-        return agent.Multiagent is null ? agent : throw ApiException.NotYet("agent.multiagent", "agents with a roster are");
+        return agent.Multiagent is null ? agent
+            : throw ApiException.NotYet("agent.multiagent", "agents with a roster are");
     }
 
     /// <summary>The content of a message: text, images and documents that say where they come from.</summary>
@@ -182,7 +183,8 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
         };
         if (overridden is { Tools.Count: 0, Skills.Count: > 0 })
         {
-            throw ApiException.Invalid("agent.tools", "skills need the read tool, so the tools cannot be cleared alone.");
+            throw ApiException.Invalid(
+                "agent.tools", "skills need the read tool, so the tools cannot be cleared alone.");
         }
 
         return AgentRules.Check(overridden);

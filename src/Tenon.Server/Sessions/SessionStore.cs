@@ -57,7 +57,9 @@ public sealed class SessionStore(IDbContextFactory<TenonContext> contexts)
             .AnyAsync(row => row.Id == id && row.Status != SessionStatus.Deleted, cancellationToken);
     }
 
-    /// <summary>Removes what is left of deleted sessions: the row and the last entry, kept so that streams could see it.</summary>
+    /// <summary>
+    /// Removes what is left of deleted sessions: the row and the last entry, kept so that streams could see it.
+    /// </summary>
     public async Task SweepDeleted(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);

@@ -97,13 +97,16 @@ public static class SessionsApi
         string At(SessionRecord record, bool back) => new Cursor(List, descending, back, record.Id).ToString();
     }
 
-    internal static async Task<SessionRecord> Find(SessionStore store, string id, CancellationToken cancellationToken) =>
+    internal static async Task<SessionRecord> Find(
+        SessionStore store, string id, CancellationToken cancellationToken) =>
         await store.Find(id, cancellationToken) ?? throw ApiException.NotFound("Session", id);
 
     internal static IResult Owner(Answer answer) => TypedResults.Text(answer.OrThrow(), "application/json");
 }
 
-/// <summary>Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.</summary>
+/// <summary>
+/// Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.
+/// </summary>
 public sealed class SessionStarter(EventLog log, IGrainFactory grains, IdSource ids, TimeProvider clock)
 {
     public async Task<SessionRecord> Start(

@@ -1,7 +1,9 @@
 namespace Tenon.Server.Storage;
 
 /// <summary>The folder that holds one installation's data, in the hands of one process.</summary>
-/// <remarks>Two servers on one folder would each take the other's sessions for crashed ones, so the second is refused.</remarks>
+/// <remarks>
+/// Two servers on one folder would each take the other's sessions for crashed ones, so the second is refused.
+/// </remarks>
 public sealed class DataFolder : IDisposable
 {
     private const string LockName = "tenon.lock";
@@ -34,7 +36,8 @@ public sealed class DataFolder : IDisposable
         catch (IOException exception)
         {
             throw new IOException(
-                $"The data folder {path} is in use by another Tenon. Stop that one, or choose another folder with --data.",
+                $"The data folder {path} is in use by another Tenon. "
+                    + "Stop that one, or choose another folder with --data.",
                 exception);
         }
 

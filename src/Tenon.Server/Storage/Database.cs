@@ -5,7 +5,9 @@ using System.Data.Common;
 
 namespace Tenon.Server.Storage;
 
-/// <summary>The SQLite database of one installation: where it is, how it is opened, how it is brought up to date.</summary>
+/// <summary>
+/// The SQLite database of one installation: where it is, how it is opened, how it is brought up to date.
+/// </summary>
 public sealed class Database : IDbContextFactory<TenonContext>
 {
     // NOTE: SQLite waits here itself. The driver's own retry sleeps 150 ms between tries, far above a flush.
@@ -25,7 +27,9 @@ public sealed class Database : IDbContextFactory<TenonContext>
 
     public TenonContext CreateDbContext() => new(_options);
 
-    /// <summary>An open connection with the pragmas set. The caller disposes it, which returns it to the pool.</summary>
+    /// <summary>
+    /// An open connection with the pragmas set. The caller disposes it, which returns it to the pool.
+    /// </summary>
     public SqliteConnection Open()
     {
         var connection = new SqliteConnection(_connectionString);

@@ -66,7 +66,9 @@ internal sealed class LogTable(Database database)
         return statements.Head(session);
     }
 
-    /// <summary>The public entries that a query names. Of several states of one event only the newest is listed.</summary>
+    /// <summary>
+    /// The public entries that a query names. Of several states of one event only the newest is listed.
+    /// </summary>
     public IReadOnlyList<LogEntry> List(LogQuery query)
     {
         var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$session AND internal=0");
@@ -152,9 +154,9 @@ internal sealed class LogTable(Database database)
             var command = Get(save.Kind switch
             {
                 SaveKind.Insert =>
-                    "INSERT INTO session (id, created_at, thread_id, agent_id, agent_version, environment_id, status, " +
-                    "archived_at, definition, state) VALUES ($id, $created, $thread, $agent, $version, $environment, " +
-                    "$status, $archived, $definition, $state)",
+                    "INSERT INTO session (id, created_at, thread_id, agent_id, agent_version, environment_id, " +
+                    "status, archived_at, definition, state) VALUES ($id, $created, $thread, $agent, $version, " +
+                    "$environment, $status, $archived, $definition, $state)",
                 SaveKind.Definition =>
                     "UPDATE session SET status=$status, archived_at=$archived, state=$state, definition=$definition " +
                     "WHERE id=$id",

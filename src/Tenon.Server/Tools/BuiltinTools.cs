@@ -3,19 +3,24 @@ using Tenon.Server.Models;
 
 namespace Tenon.Server.Tools;
 
-/// <summary>The tools of <c>agent_toolset_20260401</c> that run in the sandbox: what the model is told about each (api E).</summary>
+/// <summary>
+/// The tools of <c>agent_toolset_20260401</c> that run in the sandbox: what the model is told about each (api E).
+/// </summary>
 public static class BuiltinTools
 {
     /// <summary>Every name of the toolset; the web tools are known but not offered yet.</summary>
     public static IReadOnlySet<string> Names { get; } =
         new HashSet<string> { "bash", "edit", "read", "write", "glob", "grep", "web_fetch", "web_search" };
 
-    /// <summary>What the model is offered, in a fixed order: the request's prefix must not change between turns.</summary>
+    /// <summary>
+    /// What the model is offered, in a fixed order: the request's prefix must not change between turns.
+    /// </summary>
     public static IReadOnlyList<ModelTool> Sandboxed { get; } =
     [
         Tool(
             "bash",
-            "Runs a command in a bash shell that persists: directory, variables and background jobs stay between calls. "
+            "Runs a command in a bash shell that persists: directory, variables and background jobs stay between "
+                + "calls. "
                 + "Standard input is empty. Returns standard output and error together.",
             """
             {"type":"object","properties":{
@@ -30,7 +35,7 @@ public static class BuiltinTools
             {"type":"object","required":["file_path"],"properties":{
               "file_path":{"type":"string","description":"Absolute, or relative to /workspace."},
               "view_range":{"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":2,
-                "description":"First and last line, counted from 1, both included; a last line of -1 means to the end."}}}
+                "description":"First and last line, counted from 1, both included; a last line of -1 is the end."}}}
             """),
         Tool(
             "write",

@@ -3,7 +3,9 @@ using Tenon.Wire.Events;
 
 namespace Tenon.Server.Tools;
 
-/// <summary>Whether a call runs at once, waits for the client, or is refused (api B.1 policies, C.2 evaluation).</summary>
+/// <summary>
+/// Whether a call runs at once, waits for the client, or is refused (api B.1 policies, C.2 evaluation).
+/// </summary>
 /// <param name="Verdict"><c>allow ask deny</c>.</param>
 /// <param name="Evaluation">Null when the call is refused before any policy.</param>
 public sealed record Permission(string Verdict, Evaluation? Evaluation)

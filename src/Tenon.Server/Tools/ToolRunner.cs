@@ -4,19 +4,25 @@ using Tenon.Wire.Content;
 
 namespace Tenon.Server.Tools;
 
-/// <summary>Runs the built-in tools of one session in its sandbox, which is opened by the first call that needs it.</summary>
+/// <summary>
+/// Runs the built-in tools of one session in its sandbox, which is opened by the first call that needs it.
+/// </summary>
 /// <remarks>A failure is a result that the model reads; only the caller's own cancellation throws.</remarks>
 public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
 {
     /// <summary>Characters of a result that the model gets; a longer one goes to a file (api E, common).</summary>
     private const int ResultCharsMax = 100_000;
 
-    /// <summary>Characters of a longer result that the model sees at once: enough to judge it, little enough to afford.</summary>
+    /// <summary>
+    /// Characters of a longer result that the model sees at once: enough to judge it, little enough to afford.
+    /// </summary>
     private const int PreviewChars = 10_000;
 
     private ISandbox? _sandbox;
 
-    /// <summary>The living sandbox. Call it before <see cref="Run"/>, so that its instance can be logged first.</summary>
+    /// <summary>
+    /// The living sandbox. Call it before <see cref="Run"/>, so that its instance can be logged first.
+    /// </summary>
     /// <exception cref="SandboxException">It cannot be started.</exception>
     public async Task<string> Open(CancellationToken cancellationToken)
     {
@@ -25,7 +31,8 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
     }
 
     /// <summary>Runs one call, once: asked again after a restart, it gives the first run's result.</summary>
-    public async Task<ToolOutput> Run(string callId, string name, JsonElement input, CancellationToken cancellationToken)
+    public async Task<ToolOutput> Run(
+        string callId, string name, JsonElement input, CancellationToken cancellationToken)
     {
         if (!BuiltinTools.Sandboxed.Any(tool => tool.Name == name))
         {
@@ -47,7 +54,9 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
         }
     }
 
-    /// <summary>Drops a receipt whose result is durable. A receipt too many costs memory only, so a failure is no matter.</summary>
+    /// <summary>
+    /// Drops a receipt whose result is durable. A receipt too many costs memory only, so a failure is no matter.
+    /// </summary>
     public async Task Forget(string callId)
     {
         try

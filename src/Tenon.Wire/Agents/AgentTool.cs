@@ -69,7 +69,9 @@ public sealed record ToolDefaults
     public PermissionPolicy? PermissionPolicy { get; init; }
 }
 
-/// <summary>What differs from the default for one tool of a toolset. Fields of the web tools stand in <see cref="Extra"/>.</summary>
+/// <summary>
+/// What differs from the default for one tool of a toolset. Fields of the web tools stand in <see cref="Extra"/>.
+/// </summary>
 public sealed record ToolConfig
 {
     /// <summary>The built-in tool's name again; absent on MCP tools.</summary>

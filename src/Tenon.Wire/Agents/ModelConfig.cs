@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Tenon.Wire.Agents;
 
-/// <summary>Which model an agent uses, and how. Sent as an id or as an object; answered as an object (api B.1).</summary>
+/// <summary>
+/// Which model an agent uses, and how. Sent as an id or as an object; answered as an object (api B.1).
+/// </summary>
 [JsonConverter(typeof(ModelConfigConverter))]
 public sealed record ModelConfig
 {

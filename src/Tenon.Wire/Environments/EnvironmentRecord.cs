@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Tenon.Wire.Environments;
 
-/// <summary>What a session's sandbox looks like (api B.5, L.2). Named so because <c>System.Environment</c> exists.</summary>
+/// <summary>
+/// What a session's sandbox looks like (api B.5, L.2). Named so because <c>System.Environment</c> exists.
+/// </summary>
 public sealed record EnvironmentRecord
 {
     [JsonPropertyOrder(-2)]
@@ -87,7 +89,9 @@ public sealed record EnvironmentCreate
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
 
-/// <summary>Body of <c>POST /v1/environments/{id}</c>: a field left out, also inside <c>config</c>, keeps its value.</summary>
+/// <summary>
+/// Body of <c>POST /v1/environments/{id}</c>: a field left out, also inside <c>config</c>, keeps its value.
+/// </summary>
 public sealed record EnvironmentUpdate
 {
     [JsonConverter(typeof(PatchConverter<string>))]

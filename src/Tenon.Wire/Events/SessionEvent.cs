@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Tenon.Wire.Events;
 
-/// <summary>One entry of a session's history as clients see it (api C). Its JSON is what the log stores and the stream sends.</summary>
+/// <summary>
+/// One entry of a session's history as clients see it (api C). Its JSON is what the log stores and the stream sends.
+/// </summary>
 [JsonConverter(typeof(SessionEventConverter))]
 public abstract record SessionEvent
 {

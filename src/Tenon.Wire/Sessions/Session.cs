@@ -190,7 +190,10 @@ public sealed record SessionAgentUpdate
 [JsonConverter(typeof(AgentSelectionConverter))]
 public sealed record AgentSelection(AgentSelectionBody Body);
 
-/// <summary>The object form of <see cref="AgentSelection"/>: <c>agent</c>, or <c>agent_with_overrides</c> with any of the patches.</summary>
+/// <summary>
+/// The object form of <see cref="AgentSelection"/>: <c>agent</c>, or <c>agent_with_overrides</c> with any of the
+/// patches.
+/// </summary>
 public sealed record AgentSelectionBody
 {
     public required string Type { get; init; }

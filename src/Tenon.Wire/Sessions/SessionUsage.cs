@@ -9,15 +9,16 @@ public sealed record SessionUsage
 
     public long CacheReadInputTokens { get; init; }
 
-    public CacheCreation CacheCreation { get; init; } = new();
+    // NOTE: The generated reader sets every init-only member, with null for those left out, over the default.
+    public CacheCreation CacheCreation { get; init => field = value ?? new(); } = new();
 
     /// <summary>Seconds with at least one thread running, to the millisecond: what running time is billed by.</summary>
     public decimal ActiveSeconds { get; init; }
 
     /// <summary>Cost at list price, rounded to the cent.</summary>
-    public Money ListCost { get; init; } = new() { Amount = "0" };
+    public Money ListCost { get; init => field = value ?? new() { Amount = "0" }; } = new() { Amount = "0" };
 
-    public ServerToolUse ServerToolUse { get; init; } = new();
+    public ServerToolUse ServerToolUse { get; init => field = value ?? new(); } = new();
 }
 
 public sealed record CacheCreation
@@ -34,7 +35,7 @@ public sealed record Money
 {
     public required string Amount { get; init; }
 
-    public string Currency { get; init; } = "USD";
+    public string Currency { get; init => field = value ?? "USD"; } = "USD";
 }
 
 public sealed record ServerToolUse

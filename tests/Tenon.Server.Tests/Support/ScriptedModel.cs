@@ -6,10 +6,13 @@ using Tenon.Server.Models;
 
 namespace Tenon.Server.Tests.Support;
 
-/// <summary>A model that answers what a test wrote down, one answer a request, and remembers what it was asked.</summary>
+/// <summary>
+/// A model that answers what a test wrote down, one answer a request, and remembers what it was asked.
+/// </summary>
 public sealed class ScriptedModel : IModel
 {
-    private readonly ConcurrentQueue<Func<ModelRequest, CancellationToken, IAsyncEnumerable<ModelChunk>>> _answers = new();
+    private readonly ConcurrentQueue<Func<ModelRequest, CancellationToken,
+        IAsyncEnumerable<ModelChunk>>> _answers = new();
     private readonly Channel<ModelRequest> _asked = Channel.CreateUnbounded<ModelRequest>();
 
     /// <summary>Every request so far.</summary>
@@ -43,13 +46,24 @@ public sealed class ScriptedModel : IModel
         return this;
     }
 
+    /// <summary>Answers this text, but not before the test lets it.</summary>
+    public TaskCompletionSource SaysWhenReleased(string text)
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _answers.Enqueue((_, cancellationToken) => Held(gate.Task, text, cancellationToken));
+        return gate;
+    }
+
     /// <summary>Completes when the next request has arrived.</summary>
-    public async Task<ModelRequest> Asked(CancellationToken cancellationToken) => await _asked.Reader.ReadAsync(cancellationToken);
+    public async Task<ModelRequest> Asked(CancellationToken cancellationToken) =>
+        await _asked.Reader.ReadAsync(cancellationToken);
 
     public IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken)
     {
-        Requests.Enqueue(request);
-        _asked.Writer.TryWrite(request);
+        // The conversation goes on while the test looks at what was asked.
+        var asked = request with { Messages = [.. request.Messages] };
+        Requests.Enqueue(asked);
+        _asked.Writer.TryWrite(asked);
         return _answers.TryDequeue(out var answer)
             ? answer(request, cancellationToken)
             : Chunks(ModelResponse.Failed(ModelFaultKind.Rejected, "The script has no more answers."));
@@ -71,6 +85,20 @@ public sealed class ScriptedModel : IModel
         }
 
         yield return new ModelChunk.Finished(response);
+    }
+
+    private static async IAsyncEnumerable<ModelChunk> Held(
+        Task gate, string text, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        yield return new ModelChunk.Text(0, text[..1]);
+        await gate.WaitAsync(cancellationToken);
+        yield return new ModelChunk.Text(0, text[1..]);
+        yield return new ModelChunk.Finished(new ModelResponse
+        {
+            Stop = ModelStop.EndTurn,
+            Content = [new ModelText(text)],
+            Usage = new ModelUsage { InputTokens = 10, OutputTokens = 2 },
+        });
     }
 
     private static async IAsyncEnumerable<ModelChunk> Hang(

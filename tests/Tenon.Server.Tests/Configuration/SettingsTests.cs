@@ -1,0 +1,137 @@
+using System.Collections;
+using Tenon.Server.Configuration;
+using Tenon.Server.Tests.Support;
+using Xunit;
+
+namespace Tenon.Server.Tests.Configuration;
+
+public sealed class SettingsTests : IDisposable
+{
+    private readonly TempFolder _temp = new();
+
+    public void Dispose() => _temp.Dispose();
+
+    [Fact]
+    public void Flags_win_over_variables_these_over_the_file_and_that_over_defaults()
+    {
+        var file = Write(
+            """{"urls":"http://file","data":"file-data","sandbox":{"workspace_template":"file-template"}}""");
+
+        var settings = Read(
+            ["--config", file, "--urls=http://flag"], ("TENON_URLS", "http://variable"), (
+                "TENON_DATA", "variable-data"));
+
+        Assert.Equal(
+            [
+                ("urls", "http://flag", "flag --urls"),
+                ("data", "variable-data", "variable TENON_DATA"),
+                ("api_key", null, "default"),
+                ("sandbox.workspace_template", "file-template", $"file {file}"),
+                ("sandbox.allow_unsafe", "false", "default"),
+            ],
+            settings.Values.Take(5).Select(value => (value.Key, value.Value.Value, value.Value.Source)));
+    }
+
+    [Fact]
+    public void Without_anything_the_defaults_are_in_force()
+    {
+        var settings = Read([]);
+
+        Assert.Equal("http://127.0.0.1:4111", settings.Urls);
+        Assert.Equal(Path.GetFullPath("data"), settings.DataDirectory);
+        Assert.Null(settings.ApiKey);
+        Assert.False(settings.AllowUnsafeSandbox);
+        Assert.Equal(["default"], settings.Values.Values.Select(value => value.Source).Distinct());
+    }
+
+    [Fact]
+    public void A_switch_needs_no_value_and_takes_one()
+    {
+        Assert.True(Read(["--allow-unsafe-sandbox", "--urls", "http://x"]).AllowUnsafeSandbox);
+        Assert.False(Read(["--allow-unsafe-sandbox=false"]).AllowUnsafeSandbox);
+        Assert.True(Read(["--config", Write("""{"sandbox":{"allow_unsafe":true}}""")]).AllowUnsafeSandbox);
+    }
+
+    [Theory]
+    [InlineData("--port", "Unknown flag '--port'. Known: --urls --data ")]
+    [InlineData("serve", "Unknown flag 'serve'.")]
+    [InlineData("--urls", "The flag --urls needs a value.")]
+    [InlineData(
+        "--postgres", "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.")]
+    [InlineData("--postgres=Host=db", "--postgres: PostgreSQL is not supported by this version yet")]
+    public void An_unusable_flag_is_refused_by_name(string flag, string message) => Refused([flag], message);
+
+    [Fact]
+    public void An_unknown_variable_of_tenon_is_refused_by_name_and_others_are_left_alone()
+    {
+        Read([], ("PATH", "/bin"));
+
+        var refusal = Assert.Throws<SettingsException>(() => Read([], ("TENON_URL", "http://x")));
+        Assert.StartsWith(
+            "Unknown variable 'TENON_URL'. Known: TENON_URLS ", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"url":"http://x"}""", ": unknown key 'url'. Known: urls, data, ")]
+    [InlineData("""{"sandbox":{"idle":5}}""", ": unknown key 'sandbox.idle'. Known: ")]
+    [InlineData("""{"models":{"routes":[{"pattern":"x"}]}}""",
+        ": every entry of models.routes needs a 'pattern' and a 'service'.")]
+    [InlineData("{", ": Expected depth to be zero")]
+    [InlineData("[]", ": ")]
+    [InlineData("""{"models":{"routes":{}}}""", ": ")]
+    [InlineData("""{"models":{"routes":["x"]}}""", ": ")]
+    [InlineData("""{"models":{"routes":[{"pattern":1,"service":"s"}]}}""", ": ")]
+    public void An_unusable_file_is_refused_with_its_path_and_the_key(string json, string message)
+    {
+        var file = Write(json);
+
+        Refused(["--config", file], file + message);
+    }
+
+    [Fact]
+    public void A_file_that_is_asked_for_and_missing_is_refused() =>
+        Refused(["--config", Path.Combine(_temp.Path, "none.json")], Path.Combine(_temp.Path, "none.json"));
+
+    [Fact]
+    public void A_file_may_have_comments_and_routes()
+    {
+        var file = Write("""
+            {
+              // models of our own
+              "models": { "routes": [ { "pattern": "glm-*", "service": "openai", "model": "glm-5" }, ] },
+            }
+            """);
+
+        var route = Assert.Single(Read(["--config", file]).ModelServices.Routes);
+
+        Assert.Equal(("glm-*", "openai", "glm-5"), (route.Pattern, route.Service, route.Model));
+    }
+
+    [Fact]
+    public void Secrets_are_not_in_the_text_of_the_settings()
+    {
+        var settings = Read(
+            [], ("TENON_API_KEY", "s3cret-key"), ("ANTHROPIC_API_KEY", "s3cret-a"), ("OPENAI_API_KEY", "s3cret-o"));
+
+        var texts = new[] { settings.ToString(), settings.ModelServices.ToString(), settings.Values["api_key"]
+            .ToString() };
+
+        Assert.All(texts, text => Assert.DoesNotContain("s3cret", text, StringComparison.Ordinal));
+        Assert.True(SettingKeys.All.Single(key => key.Name == "api_key").IsSecret);
+        Assert.Equal("s3cret-key", settings.ApiKey);
+    }
+
+    private static void Refused(string[] flags, string message) =>
+        Assert.StartsWith(
+            message, Assert.Throws<SettingsException>(() => Read(flags)).Message, StringComparison.Ordinal);
+
+    private static Settings Read(string[] flags, params (string Name, string Value)[] variables) =>
+        SettingsReader.Read(flags, new Hashtable(variables.ToDictionary(pair => pair.Name, pair => pair.Value)));
+
+    private string Write(string json)
+    {
+        var path = Path.Combine(_temp.Path, "settings.json");
+        File.WriteAllText(path, json);
+        return path;
+    }
+}

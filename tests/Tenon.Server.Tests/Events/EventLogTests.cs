@@ -1,0 +1,154 @@
+using Tenon.Server.Events;
+using Tenon.Server.Tests.Support;
+using Xunit;
+
+namespace Tenon.Server.Tests.Events;
+
+public sealed class EventLogTests : IAsyncDisposable
+{
+    private readonly LogLab _lab = new();
+
+    public ValueTask DisposeAsync() => _lab.DisposeAsync();
+
+    [Fact]
+    public async Task What_is_appended_is_read_back_as_it_was()
+    {
+        var entries = new[]
+        {
+            LogLab.Entry(1, "user.message", at: 5),
+            LogLab.Entry(2, "internal.model_answer", isInternal: true, extra: ",\"text\":\"日本 \\\"\""),
+            LogLab.Entry(3),
+        };
+
+        await _lab.Append("s", entries);
+
+        Assert.Equal(entries, _lab.Log.ReadAll("s", 0, 10));
+        Assert.Equal(entries[1..2], _lab.Log.ReadAll("s", 1, 1));
+        Assert.Equal([entries[0], entries[2]], _lab.List("s"));
+        Assert.Equal(3, _lab.Log.Head("s"));
+        Assert.Equal(0, _lab.Log.Head("other"));
+        Assert.Empty(_lab.Log.ReadAll("other", 0, 10));
+    }
+
+    [Fact]
+    public async Task Appends_of_many_sessions_at_once_keep_each_sessions_order()
+    {
+        const int Sessions = 20;
+        const int Appends = 50;
+        var appends = new List<Task>();
+        for (var i = 0; i < Appends; i++)
+        {
+            for (var session = 0; session < Sessions; session++)
+            {
+                // Not awaited: what is called first is durable first.
+                appends.Add(_lab.Append($"s{session}", LogLab.Entry((i * 2) + 1), LogLab.Entry((i * 2) + 2)));
+            }
+        }
+
+        await Task.WhenAll(appends);
+
+        for (var session = 0; session < Sessions; session++)
+        {
+            var sequence = _lab.List($"s{session}").Select(entry => entry.Seq);
+            Assert.Equal(Enumerable.Range(1, Appends * 2).Select(seq => (long)seq), sequence);
+        }
+    }
+
+    [Fact]
+    public async Task Another_expected_sequence_is_a_conflict_and_leaves_nothing()
+    {
+        await _lab.Append("s", LogLab.Entry(1), LogLab.Entry(2));
+
+        var early = await Assert.ThrowsAsync<SequenceConflictException>(
+            () => _lab.Append("s", 1, LogLab.Entry(2), LogLab.Entry(3)));
+        await Assert.ThrowsAsync<SequenceConflictException>(() => _lab.Append("s", 5, LogLab.Entry(6)));
+
+        Assert.Equal("The log of s is at 2, not at 1: another owner has written to it.", early.Message);
+        Assert.Equal(2, _lab.Log.Head("s"));
+        Assert.Equal([1, 2], _lab.List("s").Select(entry => entry.Seq));
+    }
+
+    [Fact]
+    public async Task Of_owners_that_append_at_the_same_place_at_once_one_wins()
+    {
+        var appends = Enumerable.Range(0, 10).Select(i => _lab.Append("s", LogLab.Entry(1, id: $"sevt_owner{i}")))
+            .ToList();
+
+        _ = await Task.WhenAny(Task.WhenAll(appends));
+
+        Assert.Equal(1, appends.Count(append => append.IsCompletedSuccessfully));
+        foreach (var failed in appends.Where(append => append.IsFaulted))
+        {
+            Assert.IsType<SequenceConflictException>(failed.Exception!.InnerException);
+        }
+
+        Assert.Single(_lab.List("s"));
+    }
+
+    [Fact]
+    public async Task An_append_is_taken_whole_or_not_at_all()
+    {
+        await _lab.Append("s", LogLab.Entry(1));
+
+        // The second entry breaks the table's key, so the database refuses it after the first.
+        await Assert.ThrowsAsync<LogUnavailableException>(() => _lab.Append("s", 1, LogLab.Entry(2), LogLab.Entry(2)));
+        await _lab.Append("s", LogLab.Entry(2, id: "sevt_after"));
+
+        Assert.Equal(["sevt_1", "sevt_after"], _lab.List("s").Select(entry => entry.Id));
+    }
+
+    [Fact]
+    public async Task Of_several_states_of_one_event_the_newest_is_listed_at_its_place()
+    {
+        await _lab.Append(
+            "s", LogLab.Entry(1), LogLab.Entry(2, "user.message", "sevt_waits"), LogLab.Entry(3),
+            LogLab.Entry(4, "user.message", "sevt_waits"));
+
+        Assert.Equal([1, 3, 4], _lab.List("s").Select(entry => entry.Seq));
+        Assert.Equal([1, 2, 3, 4], _lab.Log.ReadAll("s", 0, 10).Select(entry => entry.Seq));
+    }
+
+    [Fact]
+    public async Task A_list_is_bounded_by_order_place_type_and_time()
+    {
+        await _lab.Append(
+            "s", LogLab.Entry(1, "a", at: 10), LogLab.Entry(2, "b", at: 20), LogLab.Entry(3, "a", at: 30),
+            LogLab.Entry(4, "c", at: 40));
+
+        Assert.Equal([4, 3, 2, 1], Seqs(query => query with { Descending = true }));
+        Assert.Equal([3, 4], Seqs(query => query with { After = 2 }));
+        Assert.Equal([2, 1], Seqs(query => query with { After = 3, Descending = true }));
+        Assert.Equal([1, 2], Seqs(query => query with { Limit = 2 }));
+        Assert.Equal([1, 3, 4], Seqs(query => query with { Types = ["a", "c"] }));
+        Assert.Equal([2, 3], Seqs(query => query with { From = 20, To = 30 }));
+
+        IEnumerable<long> Seqs(Func<LogQuery, LogQuery> change) => _lab.List("s", change).Select(entry => entry.Seq);
+    }
+
+    [Fact]
+    public async Task The_log_survives_a_restart()
+    {
+        await _lab.Append("s", LogLab.Entry(1), LogLab.Entry(2, isInternal: true));
+
+        await _lab.Reopen();
+        await _lab.Append("s", LogLab.Entry(3));
+
+        Assert.Equal([1, 2, 3], _lab.Log.ReadAll("s", 0, 10).Select(entry => entry.Seq));
+        Assert.Equal(3, _lab.Log.Head("s"));
+    }
+
+    [Fact]
+    public async Task A_purge_leaves_only_what_comes_with_it()
+    {
+        await _lab.Append("s", LogLab.Entry(1), LogLab.Entry(2));
+        await _lab.Append("other", LogLab.Entry(1));
+
+        await _lab.Log.Append(new LogAppend
+        {
+            Session = "s", ExpectedSeq = 2, Entries = [LogLab.Entry(3, "session.deleted")], Purge = true,
+        });
+
+        Assert.Equal([3], _lab.List("s").Select(entry => entry.Seq));
+        Assert.Single(_lab.List("other"));
+    }
+}
