@@ -3,10 +3,13 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tenon.Server.Events;
 using Tenon.Server.Storage;
+using Log = Tenon.Server.Events.EventLog;
 
 namespace Tenon.Bench;
 
-/// <summary>Events a second into the log by many sessions at once, and into bare SQLite in batches of the same size.</summary>
+/// <summary>
+/// Events a second into the log by many sessions at once, and into bare SQLite in batches of the same size.
+/// </summary>
 internal static class Appends
 {
     private const int Sessions = 64;
@@ -19,21 +22,23 @@ internal static class Appends
         var folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
         var database = new Database(Path.Combine(folder, "log.db"));
         database.Migrate();
-        var log = new Server.Events.EventLog(database, new Feed(TimeProvider.System), NullLogger<Server.Events.EventLog>.Instance);
+        var log = new Log(database, new Feed(TimeProvider.System), NullLogger<Log>.Instance);
         var start = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, Sessions).Select(session => Task.Run(() => Write(log, $"sesn_{session}"))));
+        await Task.WhenAll(Enumerable.Range(0, Sessions).Select(i => Task.Run(() => Write(log, $"sesn_{i}"))));
         var ours = Sessions * AppendsEach * EventsEach / Stopwatch.GetElapsedTime(start).TotalSeconds;
         await log.DisposeAsync();
 
         start = Stopwatch.GetTimestamp();
         WriteBare(database);
         var bare = Sessions * AppendsEach * EventsEach / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Console.WriteLine($"{"events appended, 64 sessions",-44} {ours,7:0} a second, {ours / bare:0.00} of bare SQLite ({bare:0})");
+        Console.WriteLine(
+            $"{"events appended, 64 sessions",-44} {ours,7:0} a second, "
+            + $"{ours / bare:0.00} of bare SQLite ({bare:0})");
         database.Close();
         Directory.Delete(folder, recursive: true);
     }
 
-    private static async Task Write(Server.Events.EventLog log, string session)
+    private static async Task Write(Log log, string session)
     {
         for (var i = 0; i < AppendsEach; i++)
         {
@@ -57,7 +62,8 @@ internal static class Appends
             using var command = connection.CreateCommand();
             command.Transaction = transaction;
             command.CommandText =
-                "INSERT INTO log (session, seq, thread, id, type, at, body, internal) VALUES ('bare', $seq, 't', $id, 'x', 0, $body, 0)";
+                "INSERT INTO log (session, seq, thread, id, type, at, body, internal) "
+                + "VALUES ('bare', $seq, 't', $id, 'x', 0, $body, 0)";
             var seq = command.Parameters.Add("$seq", SqliteType.Integer);
             var id = command.Parameters.Add("$id", SqliteType.Text);
             command.Parameters.AddWithValue("$body", Body);

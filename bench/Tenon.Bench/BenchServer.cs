@@ -20,7 +20,12 @@ internal sealed class BenchServer : IAsyncDisposable
         Model = service;
         var settings = SettingsReader.Read(
             ["--data", _folder, "--urls", "http://127.0.0.1:0"],
-            new Hashtable { ["TENON_API_KEY"] = "bench", ["ANTHROPIC_API_KEY"] = "bench", ["ANTHROPIC_BASE_URL"] = service.Url });
+            new Hashtable
+            {
+                ["TENON_API_KEY"] = "bench",
+                ["ANTHROPIC_API_KEY"] = "bench",
+                ["ANTHROPIC_BASE_URL"] = service.Url,
+            });
         _app = TenonServer.Build(settings, out _);
     }
 
@@ -39,15 +44,19 @@ internal sealed class BenchServer : IAsyncDisposable
 
     public async Task<string> NewAgent()
     {
-        var agent = await Post("/v1/agents", """{"name":"bench","model":"claude-opus-4-8","tools":[{"type":"agent_toolset_20260401"}]}""");
+        var agent = await Post(
+            "/v1/agents",
+            """{"name":"bench","model":"claude-opus-4-8","tools":[{"type":"agent_toolset_20260401"}]}""");
         var environment = await Post("/v1/environments", """{"name":"bench"}""");
         return $$"""{"agent":"{{agent.GetProperty("id")}}","environment_id":"{{environment.GetProperty("id")}}"}""";
     }
 
-    public async Task<string> NewSession(string body) => (await Post("/v1/sessions", body)).GetProperty("id").GetString()!;
+    public async Task<string> NewSession(string body) =>
+        (await Post("/v1/sessions", body)).GetProperty("id").GetString()!;
 
     public Task Send(string session) => Post(
-        $"/v1/sessions/{session}/events", """{"events":[{"type":"user.message","content":[{"type":"text","text":"go"}]}]}""");
+        $"/v1/sessions/{session}/events",
+        """{"events":[{"type":"user.message","content":[{"type":"text","text":"go"}]}]}""");
 
     /// <summary>An open stream of a session. Reading it does not start before the server has it.</summary>
     public async Task<IAsyncEnumerator<SseItem<string>>> Stream(string session)

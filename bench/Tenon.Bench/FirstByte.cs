@@ -5,7 +5,9 @@ using Tenon.Server.Tests.Support;
 
 namespace Tenon.Bench;
 
-/// <summary>Time to the first piece of the model's answer: straight from the service, and through Tenon. By turns, in one run.</summary>
+/// <summary>
+/// Time to the first piece of the model's answer, straight from the service and through Tenon: by turns, in one run.
+/// </summary>
 internal static class FirstByte
 {
     private const int WarmUps = 50;
@@ -19,7 +21,8 @@ internal static class FirstByte
         await using var server = await BenchServer.Start(_ => Reply.Text("hello ", "world"));
         var session = await server.NewSession(await server.NewAgent());
         await using var stream = await server.Stream(session);
-        var (bare, through) = (new Figures("first byte, straight from the model service"), new Figures("first byte, through Tenon"));
+        var bare = new Figures("first byte, straight from the model service");
+        var through = new Figures("first byte, through Tenon");
         using var direct = new HttpClient { BaseAddress = new Uri(server.Model.Url) };
         for (var i = 0; i < WarmUps + Samples; i++)
         {
@@ -42,7 +45,8 @@ internal static class FirstByte
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages");
         request.Content = new StringContent(Body, Encoding.UTF8, "application/json");
         using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        await using var items = SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync().GetAsyncEnumerator();
+        var body = await response.Content.ReadAsStreamAsync();
+        await using var items = SseParser.Create(body).EnumerateAsync().GetAsyncEnumerator();
         await BenchServer.Until(items, "content_block_delta");
         var elapsed = Stopwatch.GetElapsedTime(start);
         await BenchServer.Until(items, "message_stop");

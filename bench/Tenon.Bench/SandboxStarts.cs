@@ -16,7 +16,9 @@ internal static class SandboxStarts
         var folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
         var settings = SettingsReader.Read(["--data", folder], new System.Collections.Hashtable());
         await using var provider = new BubblewrapProvider(settings.Sandbox, TimeProvider.System);
-        var (starts, calls, floor) = (new Figures("sandbox start"), new Figures("bash builtin in a warm sandbox"), new Figures("bash -c in place"));
+        var starts = new Figures("sandbox start");
+        var calls = new Figures("bash builtin in a warm sandbox");
+        var floor = new Figures("bash -c in place");
         for (var i = 0; i < Starts; i++)
         {
             var start = Stopwatch.GetTimestamp();

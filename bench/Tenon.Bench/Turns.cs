@@ -22,7 +22,8 @@ internal static class Turns
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(sessions.Select(session => Run(server, session, TurnsEach, null)));
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Console.WriteLine($"{$"text turns, {Sessions} sessions at once",-44} {Sessions * TurnsEach / seconds,7:0} turns a second");
+        var rate = Sessions * TurnsEach / seconds;
+        Console.WriteLine($"{$"text turns, {Sessions} sessions at once",-44} {rate,7:0} turns a second");
     }
 
     public static async Task Tool()
@@ -38,7 +39,8 @@ internal static class Turns
     /// <summary>A call when the user spoke last, a word when a tool did.</summary>
     private static Reply Answer(JsonElement request)
     {
-        var last = request.GetProperty("messages").EnumerateArray().Last().GetProperty("content").EnumerateArray().Last();
+        var message = request.GetProperty("messages").EnumerateArray().Last();
+        var last = message.GetProperty("content").EnumerateArray().Last();
         return last.GetProperty("type").GetString() == "tool_result"
             ? Reply.Text("done")
             : Reply.ToolUse("bash", new { command = "echo hi" });

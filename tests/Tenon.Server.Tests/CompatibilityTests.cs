@@ -19,7 +19,8 @@ public sealed partial class CompatibilityTests
         using var folder = new TempFolder();
         var settings = SettingsReader.Read(["--data", folder.Path], new Hashtable());
         await using var app = TenonServer.Build(settings, out _);
-        var routes = ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+        var routes = ((IEndpointRouteBuilder)app).DataSources
+            .SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
                 .Select(method => $"{method} {Shape(endpoint.RoutePattern.RawText!)}"))
             .Where(route => route.Contains("/v1/"))
@@ -37,7 +38,8 @@ public sealed partial class CompatibilityTests
     {
         var listed = Event().Matches(Page).Select(row => row.Groups["type"].Value).ToList();
 
-        Assert.Equal(SessionEventConverter.KnownTypes.Append("event_start").Append("event_delta").Order(), listed.Order());
+        Assert.Equal(
+            SessionEventConverter.KnownTypes.Append("event_start").Append("event_delta").Order(), listed.Order());
     }
 
     private static string Shape(string path) => Parameter().Replace(path, "{}");
@@ -45,7 +47,8 @@ public sealed partial class CompatibilityTests
     [GeneratedRegex(@"\{[^}]+\}")]
     private static partial Regex Parameter();
 
-    [GeneratedRegex(@"^\| (?<method>GET|POST|DELETE) \| `(?<path>[^`]+)` \| (?<state>works|not yet) \|", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\| (?<method>GET|POST|DELETE) \| `(?<path>[^`]+)` \| (?<state>works|not yet) \|", RegexOptions.Multiline)]
     private static partial Regex Operation();
 
     [GeneratedRegex(@"^\| `(?<type>[a-z_]+\.?[a-z_]*)` \| (works|not yet) \|", RegexOptions.Multiline)]

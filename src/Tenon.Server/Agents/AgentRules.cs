@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Tenon.Server.Http;
-using Tenon.Server.Tools;
 using Tenon.Wire.Agents;
 
 namespace Tenon.Server.Agents;
@@ -122,10 +121,10 @@ public static partial class AgentRules
 
     private static ToolConfig ResolveBuiltin(string path, ToolConfig config, AgentToolset toolset)
     {
-        if (!BuiltinTools.Names.Contains(config.Name))
+        if (!AgentToolset.ToolNames.Contains(config.Name))
         {
             throw ApiException.Invalid($"{path}.name",
-                $"'{config.Name}' is not one of {string.Join(", ", BuiltinTools.Names.Order())}.");
+                $"'{config.Name}' is not one of {string.Join(", ", AgentToolset.ToolNames.Order())}.");
         }
 
         var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow)
@@ -168,7 +167,7 @@ public static partial class AgentRules
                 $"{path}.name", "1 to 128 letters, digits, underscores and hyphens are allowed.");
         }
 
-        if (BuiltinTools.Names.Contains(tool.Name) || tool.Name.StartsWith("mcp__", StringComparison.Ordinal))
+        if (AgentToolset.ToolNames.Contains(tool.Name) || tool.Name.StartsWith("mcp__", StringComparison.Ordinal))
         {
             throw ApiException.Invalid($"{path}.name", $"'{tool.Name}' is reserved.");
         }

@@ -2,7 +2,9 @@ using Tenon.Server.Sandboxes;
 
 namespace Tenon.Server.Configuration;
 
-/// <summary><c>tenon doctor</c>: what this machine can and cannot do, the fix for each, and the settings in force.</summary>
+/// <summary>
+/// <c>tenon doctor</c>: what this machine can and cannot do, the fix for each, and the settings in force.
+/// </summary>
 public static class Doctor
 {
     public static async Task<int> Run(IReadOnlyList<string> arguments)
@@ -21,12 +23,14 @@ public static class Doctor
         var held = Print("Prerequisites", prerequisites);
         if (held)
         {
-            held = Print("Sandbox self-test", await SandboxSelfTest.Run(settings.Sandbox, TimeProvider.System, CancellationToken.None));
+            var probes = await SandboxSelfTest.Run(settings.Sandbox, TimeProvider.System, CancellationToken.None);
+            held = Print("Sandbox self-test", probes);
         }
 
         Print("What this machine lacks", SandboxPrerequisites.Lacks(settings.Sandbox));
         Console.WriteLine();
-        Console.WriteLine(held ? "Tenon can serve here." : "Tenon will not serve here until the marked lines are mended.");
+        Console.WriteLine(
+            held ? "Tenon can serve here." : "Tenon will not serve here until the marked lines are mended.");
         return held ? 0 : 1;
     }
 
@@ -44,7 +48,8 @@ public static class Doctor
 
     private static void Refuse(string what, IReadOnlyList<ProbeResult> results)
     {
-        var broken = results.Where(result => !result.Held).Select(result => $"\n  {result.Name}: {result.Detail}\n    {result.Fix}").ToList();
+        var broken = results.Where(result => !result.Held)
+            .Select(result => $"\n  {result.Name}: {result.Detail}\n    {result.Fix}").ToList();
         if (broken.Count > 0)
         {
             throw new SettingsException(what + ":" + string.Concat(broken));
@@ -57,11 +62,9 @@ public static class Doctor
         Console.WriteLine(title);
         foreach (var result in results)
         {
-            Console.WriteLine($"  {(result.Held ? "ok " : "NO ")} {result.Name}{(result.Held ? "" : $": {result.Detail}")}");
-            if (!result.Held)
-            {
-                Console.WriteLine($"      {result.Fix}");
-            }
+            Console.WriteLine(result.Held
+                ? $"  ok  {result.Name}"
+                : $"  NO  {result.Name}: {result.Detail}\n      {result.Fix}");
         }
 
         return results.All(result => result.Held);

@@ -23,6 +23,9 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
     /// <summary>Event types whose previews are wanted.</summary>
     public IReadOnlySet<string> PreviewTypes { get; init; } = new HashSet<string>();
 
+    /// <summary>The session has ended: the stream closes once everything is sent.</summary>
+    public bool IsOver { get; init; }
+
     private readonly HashSet<string> _openPreviews = [];
     private long _lastRequestEnd;
 
@@ -66,7 +69,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
                 await response.BodyWriter.FlushAsync(cancellationToken);
             }
 
-            if (last)
+            if (last || (IsOver && !wrote))
             {
                 return;
             }
@@ -126,8 +129,13 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
     private bool WritePreviews(FeedReader reader, IBufferWriter<byte> output)
     {
         var wrote = false;
-        while (reader.Previews.TryPeek(out var preview) && preview.AfterSeq <= reader.Cursor)
+        for (var taken = 0; taken < PageMax; taken++)
         {
+            if (!reader.Previews.TryPeek(out var preview) || preview.AfterSeq > reader.Cursor)
+            {
+                break;
+            }
+
             reader.Previews.TryRead(out _);
             var isStart = preview.Name == "event_start";
             var stale = preview.AfterSeq < _lastRequestEnd;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Events;
 

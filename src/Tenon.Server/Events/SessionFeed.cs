@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Events;
 

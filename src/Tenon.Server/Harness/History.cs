@@ -1,5 +1,6 @@
 using Tenon.Server.Events;
 using Tenon.Server.Models;
+using Tenon.Server.Storage;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 

@@ -35,7 +35,7 @@ public static class Prompt
 
     private static string System(string? own, IReadOnlyList<ModelTool> tools)
     {
-        var note = tools.Any(tool => BuiltinTools.Names.Contains(tool.Name)) ? SandboxNote : "";
+        var note = tools.Any(tool => AgentToolset.ToolNames.Contains(tool.Name)) ? SandboxNote : "";
         return string.Join("\n\n", new[] { own, note }.Where(part => !string.IsNullOrEmpty(part)));
     }
 

@@ -43,7 +43,9 @@ public sealed partial class Turn
     private static bool CanJoin(Call call, Queue<Call> calls, [NotNullWhen(true)] out Call? next) =>
         calls.TryPeek(out next) && BuiltinTools.IsParallel(call.Name) && BuiltinTools.IsParallel(next.Name);
 
-    /// <summary>An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt.</summary>
+    /// <summary>
+    /// An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt.
+    /// </summary>
     private async Task<(Call Call, ToolOutput Output)> RunCall(Call call, CancellationToken cancellationToken)
     {
         var output = await tools.Run(call.Id, call.Name, call.Input, _interrupt.Token).WaitAsync(cancellationToken);

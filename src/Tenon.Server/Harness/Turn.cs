@@ -109,6 +109,10 @@ public sealed partial class Turn(
             await Exhaust("tool_use_limit_reached_error",
                 $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
         }
+        else if (History is { NeedsAnswer: true, Waiting: [SystemMessage, ..] })
+        {
+            await log.Append(TakeWaiting());                            // what it follows has taken effect
+        }
         else if (History.NeedsAnswer)
         {
             await AskModel(cancellationToken);                          // 2, 3, 4, 5

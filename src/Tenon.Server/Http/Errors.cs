@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Diagnostics;
 using System.Text.Json;
 using Tenon.Server.Events;
+using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Http;
 

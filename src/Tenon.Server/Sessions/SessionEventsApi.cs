@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Events;
 using Tenon.Server.Http;
+using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Http;
 
@@ -59,7 +60,7 @@ public static class SessionEventsApi
         string id, HttpRequest request, SessionStore store, EventLog log, Feed feed, TimeProvider clock,
         CancellationToken cancellationToken)
     {
-        await SessionsApi.Find(store, id, cancellationToken);
+        var record = await SessionsApi.Find(store, id, cancellationToken);
         var previews = request.Words("event_deltas", "agent.message", "agent.thinking");
         if (previews.Count > PreviewTypesMax)
         {
@@ -69,6 +70,7 @@ public static class SessionEventsApi
         return new EventStream(log, feed, clock, id)
         {
             After = LastEventId(request),
+            IsOver = record.ArchivedAt is not null,
             PreviewTypes = previews.ToHashSet(),
         };
     }

@@ -56,7 +56,7 @@ public sealed partial class SessionGrain(
     {
         var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
         RefuseArchived();
-        SessionInput.Check(events, _log.History);
+        SessionInput.Check(events, _log.History, _log.ThreadId);
         var entries = Accept(events);
         var durable = _log.Append(entries);
         if (events.Any(@event => @event is UserInterrupt))
@@ -64,8 +64,8 @@ public sealed partial class SessionGrain(
             _turn?.Interrupt();
         }
 
-        // The model may be asked while the message is being flushed: a request is harmless to repeat, and nothing of the
-        // answer is shown, or acted on, before all that stands before it is durable.
+        // The model may be asked while the message is being flushed: a request is harmless to repeat, and nothing of
+        // the answer is shown, or acted on, before all that stands before it is durable.
         StartTurn();
         await durable;
         var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : (SessionEvent)entry)

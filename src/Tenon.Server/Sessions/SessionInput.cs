@@ -14,7 +14,7 @@ public static class SessionInput
 
     /// <summary>Refuses the batch, or returns.</summary>
     /// <exception cref="ApiException">400 with the event's place.</exception>
-    public static void Check(IReadOnlyList<SessionEvent> events, History history)
+    public static void Check(IReadOnlyList<SessionEvent> events, History history, string threadId)
     {
         if (events.Count == 0)
         {
@@ -25,6 +25,7 @@ public static class SessionInput
         for (var i = 0; i < events.Count; i++)
         {
             Check($"events.{i}", events[i], history, answered);
+            CheckThread($"events.{i}", events[i], threadId);
             CheckSystem($"events.{i}", events, i, history);
         }
     }
@@ -54,6 +55,14 @@ public static class SessionInput
                 throw ApiException.NotYet(path, "outcomes are");
             default:
                 throw ApiException.Invalid($"{path}.type", $"'{@event.Type}' is not an event that clients send.");
+        }
+    }
+
+    private static void CheckThread(string path, SessionEvent @event, string threadId)
+    {
+        if (@event is UserInterrupt { SessionThreadId: { } id } && id != threadId)
+        {
+            throw ApiException.Invalid($"{path}.session_thread_id", $"the session has no thread '{id}'.");
         }
     }
 

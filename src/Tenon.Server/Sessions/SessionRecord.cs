@@ -117,7 +117,11 @@ public sealed record SessionDefinition
 
     public string? Title { get; init; }
 
-    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Metadata
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 }
 
 /// <summary>What every append changes.</summary>
@@ -125,7 +129,7 @@ public sealed record SessionState
 {
     public required DateTimeOffset SavedAt { get; init; }
 
-    public SessionUsage Usage { get; init; } = new();
+    public SessionUsage Usage { get; init => field = value ?? new(); } = new();
 
     /// <summary>Whether active time was running when this was saved.</summary>
     public bool IsActive { get; init; }

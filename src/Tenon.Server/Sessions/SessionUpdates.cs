@@ -40,7 +40,7 @@ public static class SessionUpdates
             ? null
             : new SessionUpdated
             {
-                Title = title ? after.Title : null,
+                Title = title ? new Patch<string>(after.Title) : default,
                 Metadata = metadata ? after.Metadata : null,
                 Agent = agent ? after.Agent : null,
             };

@@ -1,6 +1,5 @@
 using Microsoft.Data.Sqlite;
 using System.Text;
-using Tenon.Server.Events;
 
 namespace Tenon.Server.Storage;
 

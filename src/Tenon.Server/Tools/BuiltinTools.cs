@@ -8,10 +8,6 @@ namespace Tenon.Server.Tools;
 /// </summary>
 public static class BuiltinTools
 {
-    /// <summary>Every name of the toolset; the web tools are known but not offered yet.</summary>
-    public static IReadOnlySet<string> Names { get; } =
-        new HashSet<string> { "bash", "edit", "read", "write", "glob", "grep", "web_fetch", "web_search" };
-
     /// <summary>
     /// What the model is offered, in a fixed order: the request's prefix must not change between turns.
     /// </summary>

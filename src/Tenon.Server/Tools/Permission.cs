@@ -41,7 +41,7 @@ public sealed record Permission(string Verdict, Evaluation? Evaluation)
         {
             var config = toolset.Configs?.FirstOrDefault(entry => entry.Name == name);
             var enabled = config?.Enabled ?? toolset.DefaultConfig?.Enabled ?? true;
-            if (enabled && BuiltinTools.Names.Contains(name))
+            if (enabled && AgentToolset.ToolNames.Contains(name))
             {
                 return (config?.PermissionPolicy ?? toolset.DefaultConfig?.PermissionPolicy)?.Type
                     ?? PermissionPolicy.AlwaysAllow;

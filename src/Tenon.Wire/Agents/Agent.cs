@@ -22,18 +22,22 @@ public sealed record Agent
 
     public required ModelConfig Model { get; init; }
 
-    public IReadOnlyList<AgentTool> Tools { get; init; } = [];
+    public IReadOnlyList<AgentTool> Tools { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<McpServer> McpServers { get; init; } = [];
+    public IReadOnlyList<McpServer> McpServers { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<SkillReference> Skills { get; init; } = [];
+    public IReadOnlyList<SkillReference> Skills { get; init => field = value ?? []; } = [];
 
     /// <summary>The roster (api B.2), kept as it came.</summary>
     public JsonElement? Multiagent { get; init; }
 
-    public ExecutionIdentity ExecutionIdentity { get; init; } = new();
+    public ExecutionIdentity ExecutionIdentity { get; init => field = value ?? new(); } = new();
 
-    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Metadata
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -64,7 +68,7 @@ public sealed record SkillReference
 public sealed record ExecutionIdentity
 {
     /// <summary><c>service_account</c> (default) or <c>aws_role</c>.</summary>
-    public string Type { get; init; } = "service_account";
+    public string Type { get; init => field = value ?? "service_account"; } = "service_account";
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? RoleArn { get; init; }

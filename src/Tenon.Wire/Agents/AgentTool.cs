@@ -21,6 +21,10 @@ public sealed record AgentToolset : AgentTool
     [JsonPropertyOrder(-3)]
     public override string Type => "agent_toolset_20260401";
 
+    /// <summary>Every tool of the set.</summary>
+    public static IReadOnlySet<string> ToolNames { get; } =
+        new HashSet<string> { "bash", "edit", "read", "write", "glob", "grep", "web_fetch", "web_search" };
+
     /// <summary>For the tools without an entry of their own. Default: enabled, <c>always_allow</c>.</summary>
     public ToolDefaults? DefaultConfig { get; init; }
 

@@ -16,11 +16,15 @@ public sealed record EnvironmentRecord
 
     public string? Description { get; init; }
 
-    public string Scope { get; init; } = "organization";
+    public string Scope { get; init => field = value ?? "organization"; } = "organization";
 
     public required EnvironmentConfig Config { get; init; }
 
-    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Metadata
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 
     public required DateTimeOffset CreatedAt { get; init; }
 

@@ -65,8 +65,10 @@ public sealed record SessionUpdated : SessionEvent
     [JsonPropertyOrder(-3)]
     public override string Type => "session.updated";
 
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Title { get; init; }
+    /// <summary>Present, perhaps as null, when it changed.</summary>
+    [JsonConverter(typeof(PatchConverter<string>))]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public Patch<string> Title { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }

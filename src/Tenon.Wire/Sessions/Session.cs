@@ -24,19 +24,23 @@ public sealed record Session
 
     public string? DeploymentId { get; init; }
 
-    public IReadOnlyList<string> VaultIds { get; init; } = [];
+    public IReadOnlyList<string> VaultIds { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<JsonElement> Resources { get; init; } = [];
+    public IReadOnlyList<JsonElement> Resources { get; init => field = value ?? []; } = [];
 
     public JsonElement? Budget { get; init; }
 
-    public IReadOnlyList<JsonElement> OutcomeEvaluations { get; init; } = [];
+    public IReadOnlyList<JsonElement> OutcomeEvaluations { get; init => field = value ?? []; } = [];
 
     public required SessionStats Stats { get; init; }
 
     public required SessionUsage Usage { get; init; }
 
-    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Metadata
+    {
+        get;
+        init => field = value ?? new Dictionary<string, string>();
+    } = new Dictionary<string, string>();
 
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -63,15 +67,15 @@ public sealed record SessionAgent
 
     public required ModelConfig Model { get; init; }
 
-    public IReadOnlyList<AgentTool> Tools { get; init; } = [];
+    public IReadOnlyList<AgentTool> Tools { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<McpServer> McpServers { get; init; } = [];
+    public IReadOnlyList<McpServer> McpServers { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<SkillReference> Skills { get; init; } = [];
+    public IReadOnlyList<SkillReference> Skills { get; init => field = value ?? []; } = [];
 
     public JsonElement? Multiagent { get; init; }
 
-    public ExecutionIdentity ExecutionIdentity { get; init; } = new();
+    public ExecutionIdentity ExecutionIdentity { get; init => field = value ?? new(); } = new();
 
     public static SessionAgent From(Agent agent) => new()
     {

@@ -1,4 +1,5 @@
 using Tenon.Server.Events;
+using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Tenon.Server.Harness;
 using Tenon.Server.Models;
+using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
@@ -84,7 +85,8 @@ public sealed class RecoveryTests
     public async Task A_command_that_runs_when_the_server_stops_runs_once_and_its_result_is_found()
     {
         await using var world = new TurnWorld();
-        world.Model.Calls("bash", """{"command":"echo ran >> effects; until [ -e go ]; do sleep 0.01; done; cat effects"}""");
+        world.Model.Calls(
+            "bash", """{"command":"echo ran >> effects; until [ -e go ]; do sleep 0.01; done; cat effects"}""");
         await world.Send("go");
         using var server = new CancellationTokenSource();
         var run = world.Run(server.Token);
@@ -114,9 +116,9 @@ public sealed class RecoveryTests
         answers.Skip(from).ToList().ForEach(answer => answer());
     }
 
-    private static IEnumerable<int> Cuts(IReadOnlyList<Tenon.Server.Events.LogEntry> entries)
+    private static IEnumerable<int> Cuts(IReadOnlyList<LogEntry> entries)
     {
-        // Entries of one append carry the same time to the microsecond only by chance, so the appends are told apart by kind.
+        // Entries of one append may share a time with those of another, so the appends are told apart by kind.
         string[] starts =
         [
             "span.model_request_start", LogTypes.ModelAnswer, LogTypes.SandboxOpened, "agent.tool_result",

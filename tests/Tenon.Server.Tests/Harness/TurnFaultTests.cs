@@ -34,7 +34,8 @@ public sealed class TurnFaultTests
         Assert.Equal(
             ("model_rate_limited_error", "retrying"),
             world.Events<SessionError>().Select(e => (e.Error.Type, e.Error.RetryStatus.Type)).Single());
-        var waited = world.Events<SessionStatusRunning>()[1].ProcessedAt - world.Events<SessionStatusRescheduled>()[0].ProcessedAt;
+        var waited = world.Events<SessionStatusRunning>()[1].ProcessedAt
+            - world.Events<SessionStatusRescheduled>()[0].ProcessedAt;
         Assert.True(waited >= TimeSpan.FromSeconds(7), $"It waited {waited}.");
     }
 
@@ -153,8 +154,23 @@ public sealed class TurnFaultTests
 
         Assert.Equal(2, world.Events<AgentMessage>().Count);
         Assert.Single(world.Events<SessionStatusIdle>());
-        var second = world.Events<UserMessage>().Where(message => message.Content[0] == ContentBlock.Of("second")).ToList();
+        var second = world.Events<UserMessage>()
+            .Where(message => message.Content[0] == ContentBlock.Of("second")).ToList();
         Assert.Equal((2, true, false), (second.Count, second[0].ProcessedAt is null, second[1].ProcessedAt is null));
         Assert.Equal(second[0].Id, second[1].Id);
+    }
+
+    [Fact]
+    public async Task A_system_message_behind_a_tool_result_reaches_the_model_with_it()
+    {
+        await using var world = new TurnWorld();
+        world.Model.Calls("bash", """{"command":"echo hi"}""").Says("done");
+        await world.Send("go");
+        await world.Log.Append(new Waiting(new SystemMessage { Content = [ContentBlock.Of("be brief")] }));
+
+        await world.Run(Token);
+
+        Assert.Contains(new ModelText("be brief"), world.Model.Requests.First().Messages[^1].Content);
+        Assert.Single(world.Events<SessionStatusIdle>());
     }
 }

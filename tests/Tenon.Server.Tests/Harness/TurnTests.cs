@@ -132,7 +132,8 @@ public sealed class TurnTests
         await world.Run(Token);
 
         var idle = world.Events<SessionStatusIdle>()[0];
-        Assert.Equal(("refusal", "cyber", "no"), (idle.StopReason.Type, idle.StopDetails!.Category, idle.StopDetails.Explanation));
+        Assert.Equal("refusal", idle.StopReason.Type);
+        Assert.Equal(("cyber", "no"), (idle.StopDetails!.Category, idle.StopDetails.Explanation));
         Assert.Equal(
             [new ModelText("bad"), new ModelText("good")],
             world.Model.Requests.Last().Messages.Single().Content);
@@ -150,7 +151,8 @@ public sealed class TurnTests
         await world.Run(Token);
 
         Assert.Single(world.Events<AgentThinking>());
-        Assert.DoesNotContain(world.Entries.Where(entry => !entry.Internal), entry => entry.Body.Contains("secret thought"));
+        Assert.DoesNotContain(
+            world.Entries.Where(entry => !entry.Internal), entry => entry.Body.Contains("secret thought"));
         Assert.Contains(thought, world.Model.Requests.Last().Messages[1].Content);
     }
 

@@ -14,7 +14,8 @@ public sealed class ErrorTests(TestServer server)
 
     [Fact]
     public async Task An_unknown_path_answers_404_in_the_envelope() =>
-        (await server.Get("/v1/nothing")).Refused(404, "GET /v1/nothing does not exist.");
+        (await server.Get("/v1/nothing")).Refused(404, 
+            "GET /v1/nothing is not served by this version of Tenon; docs/compatibility.md lists what is.");
 
     [Theory]
     [InlineData("/v1/agents/agent_x", "Agent 'agent_x' was not found.", null)]

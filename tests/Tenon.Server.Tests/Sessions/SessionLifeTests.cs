@@ -164,4 +164,42 @@ public sealed class SessionLifeTests(TestServer server)
 
         (await server.Get(session.Path)).Refused(404, "Session ");
     }
+
+    [Fact]
+    public async Task A_stream_of_an_ended_session_sends_what_is_left_and_closes()
+    {
+        var session = await server.NewSession();
+        session.Model.Says("hello");
+        var seen = await session.Run(TestSession.Says("hi"));
+        (await server.Post(session.Path + "/archive")).Ok();
+
+        await using var behind = await session.Stream(lastEventId: seen[^1].Id);
+        await using var beyond = await session.Stream(lastEventId: "1000");
+        await using var opened = await session.Stream();
+
+        Assert.Equal(["session.status_terminated"], (await behind.Rest()).Select(sent => sent.Name));
+        Assert.Empty(await beyond.Rest());
+        Assert.Empty(await opened.Rest());
+    }
+
+    [Fact]
+    public async Task Clearing_a_title_is_told_as_null()
+    {
+        var session = await server.NewSession(fields: "\"title\":\"old\"");
+        (await server.Post(session.Path, """{"title":null}""")).Ok();
+
+        var updated = (await session.List("?types[]=session.updated")).EnumerateArray().Single();
+
+        Assert.Equal(JsonValueKind.Null, updated.At("title").ValueKind);
+        Assert.False(updated.Has("metadata"));
+    }
+
+    [Fact]
+    public async Task An_interrupt_of_a_thread_that_is_not_there_is_refused()
+    {
+        var session = await server.NewSession();
+
+        (await session.Post("""{"type":"user.interrupt","session_thread_id":"sthr_none"}"""))
+            .Refused(400, "events.0.session_thread_id");
+    }
 }

@@ -10,7 +10,8 @@ public static class Repository
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "Tenon.slnx")))
         {
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests do not run inside the repository.");
+            folder = folder.Parent
+                ?? throw new DirectoryNotFoundException("The tests do not run inside the repository.");
         }
 
         return folder.FullName;

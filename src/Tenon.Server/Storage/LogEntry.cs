@@ -1,6 +1,4 @@
-using Tenon.Server.Storage;
-
-namespace Tenon.Server.Events;
+namespace Tenon.Server.Storage;
 
 /// <summary>One durable entry of a session's log.</summary>
 /// <param name="Seq">Counts from 1 within the session, without gaps.</param>
