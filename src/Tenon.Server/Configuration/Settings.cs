@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 
@@ -75,11 +76,13 @@ public static class SettingKeys
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
     ];
 
+    private static string Rid => RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
+
     private static string DefaultHand()
     {
         var beside = Path.Combine(AppContext.BaseDirectory, "Tenon.Hand");
         var built = Path.GetFullPath(Path.Combine(
-            AppContext.BaseDirectory, "../../../publish/Tenon.Hand/release_linux-x64/Tenon.Hand"));
+            AppContext.BaseDirectory, $"../../../publish/Tenon.Hand/release_{Rid}/Tenon.Hand"));
         return File.Exists(beside) ? beside : built;
     }
 }

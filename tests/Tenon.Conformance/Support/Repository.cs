@@ -8,7 +8,10 @@ public static class Repository
     public static string Root { get; } = Find();
 
     /// <summary>The built server. The tests know of it only that it can be started.</summary>
-    public static string ServerDll { get; } = PathTo("artifacts/bin/Tenon.Server/release/Tenon.Server.dll");
+    public static string ServerDll { get; } = PathTo(
+        $"artifacts/publish/Tenon.Server/release_{Rid}/Tenon.Server.dll");
+
+    private static string Rid => RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
 
     /// <summary>The host that runs these tests: another one on the path may be of another version.</summary>
     public static string Dotnet { get; } =

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using System.Collections;
 using System.Text.Json;
+using Tenon.Server.Configuration;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Models;
@@ -18,9 +20,6 @@ namespace Tenon.Server.Tests.Support;
 /// <summary>One session with a real log and a real sandbox, a scripted model and a clock that the test moves.</summary>
 public sealed class TurnWorld : IAsyncDisposable
 {
-    private static readonly string Hand = Path.Combine(
-        Repository.Root, "artifacts/publish/Tenon.Hand/release_linux-x64/Tenon.Hand");
-
     private readonly TempFolder _folder = new();
     private readonly Database _database;
     private readonly EventLog _log;
@@ -37,7 +36,7 @@ public sealed class TurnWorld : IAsyncDisposable
         _ids = new IdSource(Clock);
         _sessionId = _ids.Next(IdPrefix.Session);
         _sandboxes = new BubblewrapProvider(
-            new SandboxOptions { DataDirectory = _folder.Path, HandPath = Hand }, TimeProvider.System);
+            SettingsReader.Read(["--data", _folder.Path], new Hashtable()).Sandbox, TimeProvider.System);
         Agent = new SessionAgent
         {
             Id = "agent_1",
