@@ -30,6 +30,10 @@ public sealed partial class Turn(
     private CancellationTokenSource _interrupt = new();
     private HashSet<string> _inherited = [];
 
+    // The last answer's append. It is awaited where something acts on the answer, so that a turn's last two appends
+    // need not wait for each other.
+    private Task _answered = Task.CompletedTask;
+
     private History History => log.History;
 
     /// <summary>
@@ -157,15 +161,14 @@ public sealed partial class Turn(
         var started = log.Append(new ModelRequestStart { Id = startId });
         var preview = new MessagePreview(feed, log);
         var response = await Stream(request, preview, cancellationToken);  // 3
-        await started;
-
         if (response.Fault is { } fault)
         {
+            await started;
             await Retry(startId, fault, response.Usage, cancellationToken);
             return;
         }
 
-        await log.Append(Answer(startId, response, preview));           // 4, 5
+        _answered = Task.WhenAll(started, log.Append(Answer(startId, response, preview)));  // 4, 5
         if (response.Stop == ModelStop.Refusal)
         {
             await Idle(StopReason.Refusal, new StopDetails
@@ -287,7 +290,8 @@ public sealed partial class Turn(
         await Idle(StopReason.RetriesExhausted);
     }
 
-    private Task Idle(StopReason reason, StopDetails? details = null) => log.Append(Idle(agent, log, reason, details));
+    private Task Idle(StopReason reason, StopDetails? details = null) =>
+        Task.WhenAll(_answered, log.Append(Idle(agent, log, reason, details)));
 
     private static SessionError Error(string type, string message, string retryStatus) => new()
     {
