@@ -52,7 +52,7 @@ internal static class FirstByte
         return elapsed;
     }
 
-    /// <summary>A session's second turn: its owner is there, and the request is about as small as the bare one.</summary>
+    /// <summary>A session's second turn: its owner is there, and the request is about as small.</summary>
     private static async Task<TimeSpan> Through(BenchServer server, string session)
     {
         await using var stream = await server.Stream(session);
