@@ -100,6 +100,7 @@ public static class TenonServer
         app.MapAgents();
         app.MapEnvironments();
         app.MapSessions();
+        app.MapAnnounced();
         app.MapModels();
     }
 }

@@ -66,6 +66,7 @@ public static class WireJson
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]
 [JsonSerializable(typeof(SessionUpdate))]
+[JsonSerializable(typeof(AnnouncedSession))]
 [JsonSerializable(typeof(AgentSelectionBody))]
 [JsonSerializable(typeof(SessionThread))]
 [JsonSerializable(typeof(TwoWayPage<Session>))]

@@ -140,7 +140,12 @@ public static class SettingsReader
             throw new SettingsException($"{path}: every entry of {RoutesKey} needs a 'pattern' and a 'service'.");
         }
 
-        return new ModelRoute(pattern, service, Text("model"));
+        var fallbacks = route.TryGetProperty("fallbacks", out var list) ? list.EnumerateArray() : default;
+        return new ModelRoute(pattern, service, Text("model"))
+        {
+            Fallbacks = [.. fallbacks.Select(model => model.GetString()
+                ?? throw new SettingsException($"{path}: a fallback in {RoutesKey} must be a model's name."))],
+        };
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
     }

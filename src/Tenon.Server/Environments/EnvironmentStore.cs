@@ -21,6 +21,21 @@ public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
         await context.SaveChangesAsync(cancellationToken);
     }
 
+    /// <summary>Inserts it unless one with its id is there: two requests may both find it missing.</summary>
+    public async Task InsertIfMissing(EnvironmentRecord environment, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Insert(environment, cancellationToken);
+        }
+        catch (DbUpdateException exception)
+        {
+            // The other request was first, and wrote the same. Anything else that went wrong shows here again.
+            _ = await Find(environment.Id, cancellationToken) ?? throw new InvalidOperationException(
+                $"Environment {environment.Id} can neither be inserted nor found.", exception);
+        }
+    }
+
     public async Task<EnvironmentRecord?> Find(string id, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);

@@ -40,6 +40,9 @@ public sealed class History
     /// <summary>Model requests that failed since the last one that did not.</summary>
     public int FaultsInARow { get; private set; }
 
+    /// <summary>The model that this turn has fallen back to; null while it asks the agent's own.</summary>
+    public string? Fallback { get; private set; }
+
     /// <summary>Answers with calls since the user's last input.</summary>
     public int ToolRounds { get; private set; }
 
@@ -61,6 +64,9 @@ public sealed class History
         {
             case ModelAnswer answer:
                 ApplyAnswer(answer);
+                break;
+            case ModelSwitched switched:
+                (Fallback, FaultsInARow) = (switched.Model, 0);
                 break;
             case SandboxOpened opened:
                 SandboxInstance = opened.Instance;
@@ -87,7 +93,7 @@ public sealed class History
                 break;
             case AgentToolUse use:
                 With(use.Id!, call => (call.Permission, call.DenyMessage) =
-                    (use.EvaluatedPermission ?? "allow", use.Evaluation is null ? DeniedBeforePolicy : null));
+                    (use.EvaluatedPermission ?? "allow", Denial(use)));
                 break;
             case AgentCustomToolUse use:
                 With(use.Id!, call => call.IsCustom = true);
@@ -102,6 +108,10 @@ public sealed class History
     }
 
     internal const string DeniedBeforePolicy = "This tool is disabled for the agent, or it does not exist.";
+    private const string DeniedAsRisky = "This call was judged to be of high risk and was not made. Find a safer way.";
+
+    private static string? Denial(AgentToolUse use) =>
+        use.EvaluatedPermission != "deny" ? null : use.Evaluation is null ? DeniedBeforePolicy : DeniedAsRisky;
 
     private void ApplyInput(SessionEvent @event)
     {
@@ -146,7 +156,7 @@ public sealed class History
             case SessionStatusIdle idle:
                 (Status, StopReason) = (SessionStatus.Idle, idle.StopReason);
                 NeedsAnswer = false;
-                FaultsInARow = 0;
+                (Fallback, FaultsInARow) = (null, 0);
                 Usage.Stop(entry.At);
                 break;
             case SessionDeleted:

@@ -10,6 +10,7 @@ public static class LogTypes
 {
     public const string ModelAnswer = "internal.model_answer";
     public const string SandboxOpened = "internal.sandbox_opened";
+    public const string ModelSwitched = "internal.model_switched";
 }
 
 /// <summary>
@@ -34,6 +35,9 @@ public sealed record ModelAnswer
 /// <summary>From here on the session's calls go to this life of its sandbox.</summary>
 public sealed record SandboxOpened(string Instance);
 
+/// <summary>The turn's requests go to this model from here on: the tries of the one before are used up.</summary>
+public sealed record ModelSwitched(string Model);
+
 /// <summary>The JSON of internal entries. They are read for ever: members are added, never changed.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -41,4 +45,5 @@ public sealed record SandboxOpened(string Instance);
     Converters = [typeof(TimestampConverter)])]
 [JsonSerializable(typeof(ModelAnswer))]
 [JsonSerializable(typeof(SandboxOpened))]
+[JsonSerializable(typeof(ModelSwitched))]
 internal sealed partial class LogJson : JsonSerializerContext;

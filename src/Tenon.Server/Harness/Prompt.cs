@@ -23,7 +23,7 @@ public static class Prompt
         var tools = Tools(agent.Tools);
         return new ModelRequest
         {
-            Model = agent.Model.Id,
+            Model = history.Fallback ?? agent.Model.Id,
             Effort = agent.Model.Effort,
             Speed = agent.Model.Speed,
             System = System(agent.System, tools),

@@ -101,6 +101,8 @@ public sealed class SessionLog(
             JsonSerializer.Serialize(answer, LogJson.Default.ModelAnswer), true),
         SandboxOpened opened => new LogEntry(seq, threadId, NextId(), LogTypes.SandboxOpened, at,
             JsonSerializer.Serialize(opened, LogJson.Default.SandboxOpened), true),
+        ModelSwitched switched => new LogEntry(seq, threadId, NextId(), LogTypes.ModelSwitched, at,
+            JsonSerializer.Serialize(switched, LogJson.Default.ModelSwitched), true),
         _ => throw new ArgumentException($"{content.GetType().Name} is not something the log keeps.", nameof(content)),
     };
 
@@ -112,6 +114,7 @@ public sealed class SessionLog(
     {
         LogTypes.ModelAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelAnswer)!,
         LogTypes.SandboxOpened => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SandboxOpened)!,
+        LogTypes.ModelSwitched => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelSwitched)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

@@ -3,6 +3,7 @@ using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
@@ -97,14 +98,7 @@ public sealed partial class Turn
     /// </summary>
     private async Task CloseInterrupted()
     {
-        var closing = new List<object>();
-        if (History.OpenRequestId is { } open)
-        {
-            closing.Add(RequestEnd(open, isError: false, new Models.ModelUsage()));
-        }
-
-        closing.AddRange(History.Round.Where(call => call.IsOpen)
-            .Select(call => Result(call, ToolOutput.Error(Interrupted))));
+        var closing = Closing(agent, log);
         closing.AddRange(History.Waiting.Where(waiting => waiting is UserInterrupt).Select(log.Stamp));
         var redirect = TakeWaiting();
         await log.Append([.. closing, .. redirect]);
@@ -116,6 +110,20 @@ public sealed partial class Turn
         {
             await log.Append(Running(agent, log));
         }
+    }
+
+    /// <summary>The entries that end what is open: the request to the model, and the calls, which failed.</summary>
+    public static List<object> Closing(SessionAgent agent, SessionLog log)
+    {
+        var closing = new List<object>();
+        if (log.History.OpenRequestId is { } open)
+        {
+            closing.Add(RequestEnd(agent, open, isError: false, new Models.ModelUsage()));
+        }
+
+        closing.AddRange(log.History.Round.Where(call => call.IsOpen)
+            .Select(call => Result(call, ToolOutput.Error(Interrupted))));
+        return closing;
     }
 
     private static string Denial(Call call) => call.Permission == "deny"

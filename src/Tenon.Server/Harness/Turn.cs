@@ -138,7 +138,7 @@ public sealed partial class Turn(
         var left = new List<object>();
         if (History.OpenRequestId is { } open)
         {
-            left.Add(RequestEnd(open, isError: true, new ModelUsage()));
+            left.Add(RequestEnd(agent, open, isError: true, new ModelUsage()));
         }
 
         if (History.Status == SessionStatus.Rescheduling)
@@ -168,7 +168,8 @@ public sealed partial class Turn(
             return;
         }
 
-        _answered = Task.WhenAll(started, log.Append(Answer(startId, response, preview)));  // 4, 5
+        var verdicts = await JudgeCalls(request, response, cancellationToken);  // 5
+        _answered = Task.WhenAll(started, log.Append(Answer(startId, response, preview, verdicts)));  // 4
         if (response.Stop == ModelStop.Refusal)
         {
             await Idle(StopReason.Refusal, new StopDetails
@@ -203,8 +204,10 @@ public sealed partial class Turn(
     /// <summary>
     /// The answer as it is logged: what the model said first, then what clients see of it, all in one append.
     /// </summary>
-    private List<object> Answer(string startId, ModelResponse response, MessagePreview preview)
+    private List<object> Answer(
+        string startId, ModelResponse response, MessagePreview preview, Verdicts verdicts)
     {
+        var asked = History.Fallback ?? agent.Model.Id;
         var refused = response.Stop == ModelStop.Refusal;
         var content = refused ? [] : response.Content;
         var uses = content.OfType<ModelToolUse>().ToList();
@@ -213,11 +216,11 @@ public sealed partial class Turn(
         {
             new ModelAnswer
             {
-                Model = agent.Model.Id,
+                Model = asked,
                 Content = content,
                 CallIds = callIds,
-                Usage = response.Usage,
-                CostUsd = Prices.RequestUsd(agent.Model.Id, response.Usage),
+                Usage = response.Usage + verdicts.Usage,
+                CostUsd = Prices.RequestUsd(asked, response.Usage + verdicts.Usage),
             },
         };
         if (response.Content.Any(block => block is ModelThinking or ModelRedactedThinking))
@@ -234,19 +237,35 @@ public sealed partial class Turn(
             });
         }
 
-        entries.AddRange(uses.Zip(callIds, ToEvent));
-        entries.Add(RequestEnd(startId, isError: false, response.Usage));
+        entries.AddRange(uses.Zip(callIds, (use, id) => ToEvent(use, id, verdicts)));
+        entries.Add(RequestEnd(agent, startId, isError: false, response.Usage));
         return entries;
     }
 
-    private SessionEvent ToEvent(ModelToolUse use, string id)
+    /// <summary>Asks the judge about every call under <c>auto</c>. It sees what the model saw.</summary>
+    private async Task<Verdicts> JudgeCalls(
+        ModelRequest request, ModelResponse response, CancellationToken cancellationToken)
+    {
+        var verdicts = new Dictionary<string, string>();
+        var usage = new ModelUsage();
+        foreach (var use in response.Content.OfType<ModelToolUse>()
+            .Where(use => Permission.IsJudged(agent.Tools, use.Name)))
+        {
+            (verdicts[use.Id], var used) = await Judge.Ask(model, request, use, cancellationToken);
+            usage += used;
+        }
+
+        return new Verdicts(verdicts, usage);
+    }
+
+    private SessionEvent ToEvent(ModelToolUse use, string id, Verdicts verdicts)
     {
         if (agent.Tools.OfType<Wire.Agents.CustomTool>().Any(tool => tool.Name == use.Name))
         {
             return new AgentCustomToolUse { Id = id, Name = use.Name, Input = use.Input };
         }
 
-        var permission = Permission.Of(agent.Tools, use.Name);          // 5
+        var permission = Permission.Of(agent.Tools, use.Name, verdicts.Of(use.Id));
         return new AgentToolUse
         {
             Id = id,
@@ -262,22 +281,43 @@ public sealed partial class Turn(
     {
         var (type, canRetry) = Faults.Describe(fault.Kind);
         var attempt = History.FaultsInARow + 1;
-        var end = RequestEnd(startId, isError: true, usage);
-        if (!canRetry || attempt >= limits.ModelAttemptsMax)
+        var isLast = !canRetry || attempt >= limits.ModelAttemptsMax;
+        var end = RequestEnd(agent, startId, isError: true, usage);
+        var fallback = isLast ? NextFallback() : null;
+        if (isLast && fallback is null)
         {
             await log.Append(end);
             await Exhaust(type, fault.Message);
             return;
         }
 
-        await log.Append(
-            end,
-            Error(type, fault.Message, "retrying"),
-            new SessionStatusRescheduled(),
-            new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = agent.Name });
-        await Task.Delay(Faults.Delay(attempt, fault.RetryAfter, limits), clock, cancellationToken);
+        List<object> told = [end, Error(type, fault.Message, "retrying"), .. Rescheduled()];
+        if (fallback is not null)
+        {
+            told.Add(new ModelSwitched(fallback));
+        }
+
+        await log.Append(told);
+        if (fallback is null)
+        {
+            await Task.Delay(Faults.Delay(attempt, fault.RetryAfter, limits), clock, cancellationToken);
+        }
+
         await log.Append(Running(agent, log));
     }
+
+    /// <summary>The model to fall back to after one that failed for good; null when there is none left.</summary>
+    private string? NextFallback()
+    {
+        var fallbacks = model.Fallbacks(agent.Model.Id);
+        return fallbacks.Skip(History.Fallback is { } now ? fallbacks.ToList().IndexOf(now) + 1 : 0).FirstOrDefault();
+    }
+
+    private IReadOnlyList<object> Rescheduled() =>
+    [
+        new SessionStatusRescheduled(),
+        new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = agent.Name },
+    ];
 
     /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>
     private List<object> TakeWaiting() =>
@@ -298,7 +338,8 @@ public sealed partial class Turn(
         Error = new EventError { Type = type, Message = message, RetryStatus = new TypeOnlyStatus(retryStatus) },
     };
 
-    private ModelRequestEnd RequestEnd(string startId, bool isError, ModelUsage usage) => new()
+    private static ModelRequestEnd RequestEnd(
+        SessionAgent agent, string startId, bool isError, ModelUsage usage) => new()
     {
         ModelRequestStartId = startId,
         IsError = isError,

@@ -15,14 +15,7 @@ public sealed class UsageTotals
     public void Add(ModelUsage usage, decimal costUsd)
     {
         _modelCostUsd += costUsd;
-        _tokens = new ModelUsage
-        {
-            InputTokens = _tokens.InputTokens + usage.InputTokens,
-            OutputTokens = _tokens.OutputTokens + usage.OutputTokens,
-            CacheReadTokens = _tokens.CacheReadTokens + usage.CacheReadTokens,
-            CacheWrite5mTokens = _tokens.CacheWrite5mTokens + usage.CacheWrite5mTokens,
-            CacheWrite1hTokens = _tokens.CacheWrite1hTokens + usage.CacheWrite1hTokens,
-        };
+        _tokens += usage;
     }
 
     /// <summary>The session runs from this Unix microsecond on.</summary>

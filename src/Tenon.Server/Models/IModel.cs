@@ -10,6 +10,9 @@ public interface IModel
 {
     /// <summary>Chunks in order; the last one, and only the last, is <see cref="ModelChunk.Finished"/>.</summary>
     IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Models to ask instead of <paramref name="model"/> when its tries are used up, in order.</summary>
+    IReadOnlyList<string> Fallbacks(string model) => [];
 }
 
 /// <summary>One step of a streamed answer.</summary>

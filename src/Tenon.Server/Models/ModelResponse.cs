@@ -52,6 +52,15 @@ public sealed record ModelUsage
 
     /// <summary>Tokens written to the one-hour cache.</summary>
     public long CacheWrite1hTokens { get; init; }
+
+    public static ModelUsage operator +(ModelUsage left, ModelUsage right) => new()
+    {
+        InputTokens = left.InputTokens + right.InputTokens,
+        OutputTokens = left.OutputTokens + right.OutputTokens,
+        CacheReadTokens = left.CacheReadTokens + right.CacheReadTokens,
+        CacheWrite5mTokens = left.CacheWrite5mTokens + right.CacheWrite5mTokens,
+        CacheWrite1hTokens = left.CacheWrite1hTokens + right.CacheWrite1hTokens,
+    };
 }
 
 /// <param name="Category">The provider's category, or null.</param>

@@ -60,6 +60,8 @@ public sealed class ModelRoutes : IModel
             : model.Stream(request with { Model = route.Model ?? request.Model }, cancellationToken);
     }
 
+    public IReadOnlyList<string> Fallbacks(string model) => Find(model).Fallbacks;
+
     /// <summary>
     /// The route of a model id; its service may still lack a key, which <see cref="Stream"/> then says.
     /// </summary>
@@ -92,7 +94,11 @@ public sealed class ModelRoutes : IModel
 /// <param name="Pattern">A model id in which <c>*</c> stands for any run of characters and <c>?</c> for one.</param>
 /// <param name="Service"><c>anthropic</c>, <c>openai</c> or <c>demo</c>.</param>
 /// <param name="Model">The name of the model at the service; null when it is the same.</param>
-public sealed record ModelRoute(string Pattern, string Service, string? Model = null);
+public sealed record ModelRoute(string Pattern, string Service, string? Model = null)
+{
+    /// <summary>Models to ask in order when this one's tries are used up; each is routed by its own id.</summary>
+    public IReadOnlyList<string> Fallbacks { get; init; } = [];
+}
 
 /// <summary>The model services of this installation; null is a service or a setting that is not there.</summary>
 public sealed record ModelServices

@@ -13,6 +13,9 @@ public interface ISandboxProvider
     /// <exception cref="SandboxException">It cannot be started; the message says why and what to do.</exception>
     Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken);
 
+    /// <summary>Ends the session's sandbox with everything that runs in it, at once, and keeps its files.</summary>
+    Task Stop(string sessionId, CancellationToken cancellationToken);
+
     /// <summary>Ends the session's sandbox and deletes its files. Does nothing for a session that has none.</summary>
     Task Destroy(string sessionId, CancellationToken cancellationToken);
 }

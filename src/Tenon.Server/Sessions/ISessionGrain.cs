@@ -21,6 +21,10 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("Archive")]
     Task<Answer> Archive();
 
+    /// <summary>Stops what the session does, at once and for good; its history stays. Answers the session.</summary>
+    [Alias("Kill")]
+    Task<Answer> Kill();
+
     /// <summary>Ends the session and removes it with its sandbox.</summary>
     [Alias("Delete")]
     Task<Answer> Delete();

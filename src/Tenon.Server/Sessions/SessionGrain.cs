@@ -30,6 +30,10 @@ public sealed partial class SessionGrain(
     private Turn? _turn;
     private Task _running = Task.CompletedTask;
 
+    // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
+    private readonly CancellationTokenSource _stop =
+        CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var id = this.GetPrimaryKeyString();
@@ -44,7 +48,11 @@ public sealed partial class SessionGrain(
         }
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _running;
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await _running;
+        _stop.Dispose();
+    }
 
     public Task Wake()
     {
@@ -97,6 +105,22 @@ public sealed partial class SessionGrain(
         {
             _record = record with { ArchivedAt = clock.GetUtcNow() };
             await _log.Append(new SessionStatusTerminated());
+        }
+
+        return Wire();
+    });
+
+    public Task<Answer> Kill() => Try(async () =>
+    {
+        var record = Record();
+        if (record.ArchivedAt is null)
+        {
+            await _stop.CancelAsync();
+            await sandboxes.Stop(record.Id, CancellationToken.None);
+            await _running;
+            var agent = record.Definition.Agent;
+            _record = Record() with { ArchivedAt = clock.GetUtcNow() };
+            await _log.Append([.. Turn.Closing(agent, _log), new SessionStatusTerminated()]);
         }
 
         return Wire();
@@ -161,7 +185,7 @@ public sealed partial class SessionGrain(
 
     private void StartTurn()
     {
-        if (_record is null || _turn is not null || !Turn.IsDue(_log.History))
+        if (_record is null || _turn is not null || _stop.IsCancellationRequested || !Turn.IsDue(_log.History))
         {
             return;
         }
@@ -178,11 +202,11 @@ public sealed partial class SessionGrain(
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         try
         {
-            await turn.Run(lifetime.ApplicationStopping);
+            await turn.Run(_stop.Token);
         }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // The server stops. The log says where the next owner goes on.
+            // The log says where the next owner goes on, or that there is nothing to go on with.
         }
         catch (SequenceConflictException exception)
         {

@@ -24,6 +24,7 @@ public static class SessionsApi
         routes.MapPost("/v1/sessions/{id}", Update);
         routes.MapDelete("/v1/sessions/{id}", Delete);
         routes.MapPost("/v1/sessions/{id}/archive", Archive);
+        routes.MapPost("/v1/sessions/{id}/kill", Kill);
         routes.MapSessionEvents();
         routes.MapSessionThreads();
     }
@@ -47,6 +48,10 @@ public static class SessionsApi
 
     private static async Task<IResult> Archive(string id, IGrainFactory grains) =>
         Owner(await grains.GetGrain<ISessionGrain>(id).Archive());
+
+    /// <summary>Tenon's own: ends a session that must not go on, whatever it does, within a second.</summary>
+    private static async Task<IResult> Kill(string id, IGrainFactory grains) =>
+        Owner(await grains.GetGrain<ISessionGrain>(id).Kill());
 
     private static async Task<IResult> Delete(string id, IGrainFactory grains) =>
         Owner(await grains.GetGrain<ISessionGrain>(id).Delete());

@@ -11,7 +11,8 @@ namespace Tenon.Server.Tools;
 public sealed record Permission(string Verdict, Evaluation? Evaluation)
 {
     /// <summary>Judges a call of a built-in tool by the agent's toolsets.</summary>
-    public static Permission Of(IReadOnlyList<AgentTool> tools, string name)
+    /// <param name="verdict">What the judge said, for a call under <c>auto</c>; null when it was not asked.</param>
+    public static Permission Of(IReadOnlyList<AgentTool> tools, string name, string? verdict)
     {
         if (Policy(tools, name) is not { } policy)
         {
@@ -22,18 +23,28 @@ public sealed record Permission(string Verdict, Evaluation? Evaluation)
         {
             PermissionPolicy.AlwaysAllow => new Permission("allow", new Evaluation { Type = policy }),
             PermissionPolicy.AlwaysAsk => new Permission("ask", new Evaluation { Type = policy }),
-
-            // NOTE: no judge yet. The documented answer of an undecided judge is to ask, which is also the safe one.
-            _ => new Permission("ask", new Evaluation
-            {
-                Type = PermissionPolicy.Auto,
-                EvaluatedPermission = new AutoPermission { Type = "ask", ReasonCode = "indeterminate" },
-            }),
+            _ => Judged(verdict),
         };
     }
 
+    /// <summary>Whether the call's policy is <c>auto</c>, so that a judge must be asked first.</summary>
+    public static bool IsJudged(IReadOnlyList<AgentTool> tools, string name) =>
+        Policy(tools, name) == PermissionPolicy.Auto;
+
     /// <summary>Whether the agent may use the built-in tool at all.</summary>
     public static bool IsEnabled(IReadOnlyList<AgentTool> tools, string name) => Policy(tools, name) is not null;
+
+    private static Permission Judged(string? verdict)
+    {
+        var permission = verdict switch
+        {
+            "allow" => new AutoPermission { Type = "allow" },
+            "deny" => new AutoPermission { Type = "deny", ReasonCode = "high_risk" },
+            _ => new AutoPermission { Type = "ask", ReasonCode = "indeterminate" },
+        };
+        return new Permission(
+            permission.Type, new Evaluation { Type = PermissionPolicy.Auto, EvaluatedPermission = permission });
+    }
 
     private static string? Policy(IReadOnlyList<AgentTool> tools, string name)
     {

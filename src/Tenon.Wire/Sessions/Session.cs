@@ -163,6 +163,26 @@ public sealed record SessionCreate
     public JsonElement? Budget { get; init; }
 }
 
+/// <summary>Body of <c>POST /v1/managed-agents/sessions</c>.</summary>
+public sealed record AnnouncedSession
+{
+    public required string AgentId { get; init; }
+
+    public required IReadOnlyList<AnnouncedMessage> Messages { get; init; }
+
+    /// <summary>Null takes the default environment.</summary>
+    public string? EnvironmentId { get; init; }
+}
+
+public sealed record AnnouncedMessage
+{
+    /// <summary><c>user</c>.</summary>
+    public required string Role { get; init; }
+
+    /// <summary>A text, or content blocks.</summary>
+    public required JsonElement Content { get; init; }
+}
+
 /// <summary>Body of <c>POST /v1/sessions/{id}</c>.</summary>
 public sealed record SessionUpdate
 {

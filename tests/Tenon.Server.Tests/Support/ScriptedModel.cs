@@ -15,6 +15,9 @@ public sealed class ScriptedModel : IModel
         IAsyncEnumerable<ModelChunk>>> _answers = new();
     private readonly Channel<ModelRequest> _asked = Channel.CreateUnbounded<ModelRequest>();
 
+    /// <summary>What every model falls back to.</summary>
+    public IReadOnlyList<string> FallsBackTo { get; set; } = [];
+
     /// <summary>Every request so far.</summary>
     public ConcurrentQueue<ModelRequest> Requests { get; } = new();
 
@@ -57,6 +60,8 @@ public sealed class ScriptedModel : IModel
     /// <summary>Completes when the next request has arrived.</summary>
     public async Task<ModelRequest> Asked(CancellationToken cancellationToken) =>
         await _asked.Reader.ReadAsync(cancellationToken);
+
+    public IReadOnlyList<string> Fallbacks(string model) => FallsBackTo;
 
     public IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken)
     {
