@@ -13,9 +13,15 @@ namespace Tenon.Server.Harness;
 /// </summary>
 public sealed class History
 {
+    /// <summary>A compaction helped when the conversation comes below this share of what it was.</summary>
+    private const double ShorterShare = 0.8;
+
+    private const string SummaryHeading = "The conversation so far, in short:\n\n";
+
     private readonly List<ModelMessage> _messages = [];
     private readonly List<SessionEvent> _waiting = [];
     private List<Call> _round = [];
+    private long? _tokensBeforeCompaction;
 
     /// <summary>The last sequence number folded in.</summary>
     public long Seq { get; private set; }
@@ -39,6 +45,12 @@ public sealed class History
 
     /// <summary>Model requests that failed since the last one that did not.</summary>
     public int FaultsInARow { get; private set; }
+
+    /// <summary>Tokens of the last request and its answer: about what the next request will have at least.</summary>
+    public long ContextTokens { get; private set; }
+
+    /// <summary>Compactions that have not made the conversation much shorter.</summary>
+    public int CompactionsInARow { get; private set; }
 
     /// <summary>The model that this turn has fallen back to; null while it asks the agent's own.</summary>
     public string? Fallback { get; private set; }
@@ -65,6 +77,9 @@ public sealed class History
             case ModelAnswer answer:
                 ApplyAnswer(answer);
                 break;
+            case Compacted compacted:
+                ApplyCompaction(compacted);
+                break;
             case ModelSwitched switched:
                 (Fallback, FaultsInARow) = (switched.Model, 0);
                 break;
@@ -89,6 +104,7 @@ public sealed class History
                 break;
             case ModelRequestEnd end:
                 OpenRequestId = null;
+                Measure(end);
                 FaultsInARow = end.IsError == true ? FaultsInARow + 1 : 0;
                 break;
             case AgentToolUse use:
@@ -112,6 +128,35 @@ public sealed class History
 
     private static string? Denial(AgentToolUse use) =>
         use.EvaluatedPermission != "deny" ? null : use.Evaluation is null ? DeniedBeforePolicy : DeniedAsRisky;
+
+    private void ApplyCompaction(Compacted compacted)
+    {
+        Usage.Add(compacted.Usage, compacted.CostUsd);
+        var kept = _messages.TakeLast(compacted.Kept).ToList();
+        _messages.Clear();
+        _messages.Add(new ModelMessage(ModelRole.User, [new ModelText(SummaryHeading + compacted.Summary)]));
+        _messages.AddRange(kept);
+        NeedsAnswer = true;
+        CompactionsInARow++;
+        _tokensBeforeCompaction ??= ContextTokens;
+        ContextTokens = 0;
+    }
+
+    private void Measure(ModelRequestEnd end)
+    {
+        if (end.IsError == true)
+        {
+            return;
+        }
+
+        var usage = end.ModelUsage;
+        ContextTokens = usage.InputTokens + usage.CacheReadInputTokens + usage.CacheCreationInputTokens
+            + usage.OutputTokens;
+        if (ContextTokens < _tokensBeforeCompaction * ShorterShare)
+        {
+            (_tokensBeforeCompaction, CompactionsInARow) = (null, 0);
+        }
+    }
 
     private void ApplyInput(SessionEvent @event)
     {

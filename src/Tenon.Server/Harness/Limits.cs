@@ -7,7 +7,7 @@ public sealed record Limits
     /// Answers with tool calls between two inputs of the user. Far above real work; it ends a model that calls for
     /// ever.
     /// </summary>
-    public int ToolRoundsMax { get; init; } = 500;
+    public int ToolRoundsMax { get; init; } = 5_000;
 
     /// <summary>
     /// Tries of one model request before the turn gives up: with the delays below about half a minute of outage.
@@ -26,6 +26,18 @@ public sealed record Limits
     /// The longest <c>retry-after</c> that is obeyed: beyond it a person would rather see the failure.
     /// </summary>
     public TimeSpan RetryAfterMax { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// The share of the model's window at which the conversation is shortened: early enough that the next answer and
+    /// its results still fit.
+    /// </summary>
+    public double CompactionShare { get; init; } = 0.75;
+
+    /// <summary>The share of the window that the newest messages may keep: head-room, so it does not repeat.</summary>
+    public double CompactionKeptShare { get; init; } = 0.2;
+
+    /// <summary>Compactions in a row that may not help before the turn gives up: each costs a whole window.</summary>
+    public int CompactionsInARowMax { get; init; } = 3;
 
     /// <summary>Tools of one answer that run at the same time: more would only wait for the sandbox's cores.</summary>
     public int ParallelToolsMax { get; init; } = 8;

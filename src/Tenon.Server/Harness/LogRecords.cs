@@ -11,6 +11,7 @@ public static class LogTypes
     public const string ModelAnswer = "internal.model_answer";
     public const string SandboxOpened = "internal.sandbox_opened";
     public const string ModelSwitched = "internal.model_switched";
+    public const string Compacted = "internal.compacted";
 }
 
 /// <summary>
@@ -38,6 +39,19 @@ public sealed record SandboxOpened(string Instance);
 /// <summary>The turn's requests go to this model from here on: the tries of the one before are used up.</summary>
 public sealed record ModelSwitched(string Model);
 
+/// <summary>The conversation up to here is this summary and the newest messages.</summary>
+public sealed record Compacted
+{
+    public required string Summary { get; init; }
+
+    /// <summary>How many of the newest messages stay.</summary>
+    public required int Kept { get; init; }
+
+    public required ModelUsage Usage { get; init; }
+
+    public required decimal CostUsd { get; init; }
+}
+
 /// <summary>The JSON of internal entries. They are read for ever: members are added, never changed.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -46,4 +60,5 @@ public sealed record ModelSwitched(string Model);
 [JsonSerializable(typeof(ModelAnswer))]
 [JsonSerializable(typeof(SandboxOpened))]
 [JsonSerializable(typeof(ModelSwitched))]
+[JsonSerializable(typeof(Compacted))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Tenon.Server.Models;
 using Tenon.Server.Tools;
 using Tenon.Wire.Agents;
+using Tenon.Wire.Content;
 using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
@@ -11,6 +12,8 @@ namespace Tenon.Server.Harness;
 /// </summary>
 public static class Prompt
 {
+    private const int CharactersPerToken = 4;
+
     /// <summary>Where an agent with sandbox tools finds and leaves files (api F.1).</summary>
     private const string SandboxNote =
         "You work in a Linux sandbox of your own. The working directory is /workspace; its files are kept "
@@ -32,6 +35,26 @@ public static class Prompt
             Messages = [.. history.Messages],
         };
     }
+
+    /// <summary>About how many tokens a message has, at four characters each; media count by their bytes.</summary>
+    public static int EstimateTokens(ModelMessage message) => message.Content.Sum(content => content switch
+    {
+        ModelText text => text.Text.Length,
+        ModelThinking thinking => thinking.Thinking.Length + thinking.Signature.Length,
+        ModelToolUse use => use.Name.Length + use.Input.GetRawText().Length,
+        ModelToolResult result => result.Content.Sum(Characters),
+        ModelMedia media => Characters(media.Block),
+        ModelRedactedThinking redacted => redacted.Data.Length,
+        _ => 0,
+    }) / CharactersPerToken;
+
+    private static int Characters(ContentBlock block) => block switch
+    {
+        TextBlock text => text.Text.Length,
+        ImageBlock image => image.Source.Data?.Length ?? 0,
+        DocumentBlock document => document.Source.Data?.Length ?? 0,
+        _ => 0,
+    };
 
     private static string System(string? own, IReadOnlyList<ModelTool> tools)
     {

@@ -103,6 +103,8 @@ public sealed class SessionLog(
             JsonSerializer.Serialize(opened, LogJson.Default.SandboxOpened), true),
         ModelSwitched switched => new LogEntry(seq, threadId, NextId(), LogTypes.ModelSwitched, at,
             JsonSerializer.Serialize(switched, LogJson.Default.ModelSwitched), true),
+        Compacted compacted => new LogEntry(seq, threadId, NextId(), LogTypes.Compacted, at,
+            JsonSerializer.Serialize(compacted, LogJson.Default.Compacted), true),
         _ => throw new ArgumentException($"{content.GetType().Name} is not something the log keeps.", nameof(content)),
     };
 
@@ -115,6 +117,7 @@ public sealed class SessionLog(
         LogTypes.ModelAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelAnswer)!,
         LogTypes.SandboxOpened => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SandboxOpened)!,
         LogTypes.ModelSwitched => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelSwitched)!,
+        LogTypes.Compacted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Compacted)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

@@ -117,6 +117,10 @@ public sealed partial class Turn(
         {
             await log.Append(TakeWaiting());                            // what it follows has taken effect
         }
+        else if (History.NeedsAnswer && IsNearWindow)
+        {
+            await Compact(cancellationToken);
+        }
         else if (History.NeedsAnswer)
         {
             await AskModel(cancellationToken);                          // 2, 3, 4, 5
@@ -207,7 +211,6 @@ public sealed partial class Turn(
     private List<object> Answer(
         string startId, ModelResponse response, MessagePreview preview, Verdicts verdicts)
     {
-        var asked = History.Fallback ?? agent.Model.Id;
         var refused = response.Stop == ModelStop.Refusal;
         var content = refused ? [] : response.Content;
         var uses = content.OfType<ModelToolUse>().ToList();
@@ -216,11 +219,11 @@ public sealed partial class Turn(
         {
             new ModelAnswer
             {
-                Model = asked,
+                Model = AskedModel,
                 Content = content,
                 CallIds = callIds,
                 Usage = response.Usage + verdicts.Usage,
-                CostUsd = Prices.RequestUsd(asked, response.Usage + verdicts.Usage),
+                CostUsd = Prices.RequestUsd(AskedModel, response.Usage + verdicts.Usage),
             },
         };
         if (response.Content.Any(block => block is ModelThinking or ModelRedactedThinking))

@@ -11,6 +11,9 @@ public interface IModel
     /// <summary>Chunks in order; the last one, and only the last, is <see cref="ModelChunk.Finished"/>.</summary>
     IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken);
 
+    /// <summary>The most tokens that a request to <paramref name="model"/> may have.</summary>
+    int ContextWindow(string model) => ModelCatalog.UnknownInputTokensMax;
+
     /// <summary>Models to ask instead of <paramref name="model"/> when its tries are used up, in order.</summary>
     IReadOnlyList<string> Fallbacks(string model) => [];
 }

@@ -13,6 +13,7 @@ public sealed class ModelRoutes : IModel
     public const string Demo = "demo";
 
     private readonly ModelServices services;
+    private readonly ModelCatalog catalog;
     private readonly IModel? anthropic;
     private readonly IModel? openAi;
     private readonly IModel demo = new DemoModel();
@@ -20,7 +21,7 @@ public sealed class ModelRoutes : IModel
     /// <exception cref="ArgumentException">A route names a service that does not exist.</exception>
     public ModelRoutes(ModelServices services, ModelCatalog catalog, TimeProvider time)
     {
-        this.services = services;
+        (this.services, this.catalog) = (services, catalog);
         foreach (var route in services.Routes)
         {
             if (route.Service is not (Anthropic or OpenAi or Demo))
@@ -59,6 +60,8 @@ public sealed class ModelRoutes : IModel
             ? ServiceStream.Failed(ModelFaultKind.Unauthorized, NotConfigured(request.Model, route.Service))
             : model.Stream(request with { Model = route.Model ?? request.Model }, cancellationToken);
     }
+
+    public int ContextWindow(string model) => catalog.Find(Find(model).Model ?? model).MaxInputTokens;
 
     public IReadOnlyList<string> Fallbacks(string model) => Find(model).Fallbacks;
 

@@ -26,9 +26,18 @@ public sealed class TurnWorld : IAsyncDisposable
     private readonly BubblewrapProvider _sandboxes;
     private readonly IdSource _ids;
     private readonly string _sessionId;
+    private readonly IModel _model;
 
     public TurnWorld(params AgentTool[] tools)
+        : this(null, tools)
     {
+    }
+
+    /// <param name="model">The model to ask; null takes the scripted one.</param>
+    /// <param name="tools">The agent's tools; none takes the whole toolset.</param>
+    public TurnWorld(IModel? model, params AgentTool[] tools)
+    {
+        _model = model ?? Model;
         _database = new Database(Path.Combine(_folder.Path, "tenon.db"));
         _database.Migrate();
         Feed = new Feed(Clock);
@@ -82,7 +91,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>Runs a turn to its end.</summary>
     public async Task Run(CancellationToken cancellationToken)
     {
-        Turn = new Turn(Agent, Log, Model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock);
+        Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock);
         using (Turn)
         {
             await Turn.Run(cancellationToken);
