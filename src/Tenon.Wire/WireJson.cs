@@ -67,6 +67,7 @@ public static class WireJson
 [JsonSerializable(typeof(SessionCreate))]
 [JsonSerializable(typeof(SessionUpdate))]
 [JsonSerializable(typeof(AgentSelectionBody))]
+[JsonSerializable(typeof(Budget))]
 [JsonSerializable(typeof(SessionThread))]
 [JsonSerializable(typeof(TwoWayPage<Session>))]
 [JsonSerializable(typeof(Page<SessionThread>))]

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Text.Json;
+using Tenon.Server.Billing;
 using Tenon.Server.Models;
 
 namespace Tenon.Server.Configuration;
@@ -32,7 +33,12 @@ public static class SettingsReader
 
         RefuseUnknownVariables(variables);
         var services = ModelServices.Read(name => variables[name] as string);
-        return new Settings { Values = values, ModelServices = services with { Routes = routes } };
+        return new Settings
+        {
+            Values = values,
+            ModelServices = services with { Routes = routes },
+            Prices = values[SettingKeys.Prices].Value is { } path ? Prices.Read(path) : Prices.Default,
+        };
     }
 
     private static Dictionary<string, string> ReadFlags(IReadOnlyList<string> arguments, out string? file)

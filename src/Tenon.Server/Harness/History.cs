@@ -3,6 +3,7 @@ using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
@@ -51,6 +52,9 @@ public sealed class History
 
     public UsageTotals Usage { get; } = new();
 
+    /// <summary>What the session may cost; null when it has no budget.</summary>
+    public Budget? Budget { get; internal set; }
+
     /// <summary>
     /// Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.
     /// </summary>
@@ -93,7 +97,11 @@ public sealed class History
                 With(use.Id!, call => call.IsCustom = true);
                 break;
             case AgentToolResult result:
+                CountSearch(result);
                 Resolve(result.ToolUseId, result.Content, result.IsError);
+                break;
+            case SessionUpdated updated:
+                Budget = updated.Budget.Or(Budget);
                 break;
             default:
                 ApplyStatus(@event, entry);
@@ -143,9 +151,12 @@ public sealed class History
                 Status = SessionStatus.Rescheduling;
                 Usage.Stop(entry.At);
                 break;
+            case ThreadStatusIdle idle:
+                // What a budget holds back is asked when the budget is raised or removed.
+                NeedsAnswer &= idle.StopReason.Type == StopReason.BudgetReached.Type;
+                break;
             case SessionStatusIdle idle:
                 (Status, StopReason) = (SessionStatus.Idle, idle.StopReason);
-                NeedsAnswer = false;
                 FaultsInARow = 0;
                 Usage.Stop(entry.At);
                 break;
@@ -161,7 +172,7 @@ public sealed class History
 
     private void ApplyAnswer(ModelAnswer answer)
     {
-        Usage.Add(answer.Usage, answer.CostUsd);
+        Usage.Add(answer);
         NeedsAnswer = false;
         if (answer.Content.Count == 0)
         {
@@ -174,6 +185,15 @@ public sealed class History
         {
             Id = id, ProviderId = use.Id, Name = use.Name, Input = use.Input,
         })];
+    }
+
+    // Only a search that was made is billed.
+    private void CountSearch(AgentToolResult result)
+    {
+        if (result.IsError != true && _round.Any(call => call.Id == result.ToolUseId && call.Name == "web_search"))
+        {
+            Usage.AddSearch();
+        }
     }
 
     private void Resolve(string id, IReadOnlyList<ContentBlock>? content, bool? isError)

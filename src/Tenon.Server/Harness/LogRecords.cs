@@ -29,6 +29,9 @@ public sealed record ModelAnswer
 
     /// <summary>Exact cost at list price, in US dollars; fixed here, so that a later price changes nothing.</summary>
     public required decimal CostUsd { get; init; }
+
+    /// <summary>The model had no price then, so that a budget cannot measure the session any more.</summary>
+    public bool IsUnpriced { get; init; }
 }
 
 /// <summary>From here on the session's calls go to this life of its sandbox.</summary>

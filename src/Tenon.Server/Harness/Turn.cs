@@ -1,4 +1,3 @@
-using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
@@ -58,8 +57,8 @@ public sealed partial class Turn(
         {
             SessionThreadId = log.ThreadId, AgentName = agent.Name, StopReason = reason, StopDetails = details,
         },
-        new SessionUsageEvent { Usage = log.History.Usage.At(log.Now.ToMicroseconds()) },
-        new SessionStatusIdle { StopReason = reason, StopDetails = details },
+        new SessionUsageEvent { Usage = log.Usage, Budget = log.History.Budget },
+        IdleSession(log, reason, details),
     ];
 
     /// <summary>Stops what runs now. The <c>user.interrupt</c> itself already waits in the log.</summary>
@@ -112,6 +111,10 @@ public sealed partial class Turn(
         {
             await Exhaust("tool_use_limit_reached_error",
                 $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
+        }
+        else if (log.IsAtBudget && (History.NeedsAnswer || History.Waiting.Count > 0))
+        {
+            await Pause();
         }
         else if (History is { NeedsAnswer: true, Waiting: [SystemMessage, ..] })
         {
@@ -207,6 +210,7 @@ public sealed partial class Turn(
     {
         var refused = response.Stop == ModelStop.Refusal;
         var content = refused ? [] : response.Content;
+        var costUsd = log.Prices.RequestUsd(agent.Model, response.Usage);
         var uses = content.OfType<ModelToolUse>().ToList();
         var callIds = uses.ConvertAll(_ => log.NextId());
         var entries = new List<object>
@@ -217,7 +221,8 @@ public sealed partial class Turn(
                 Content = content,
                 CallIds = callIds,
                 Usage = response.Usage,
-                CostUsd = Prices.RequestUsd(agent.Model.Id, response.Usage),
+                CostUsd = costUsd ?? 0,
+                IsUnpriced = costUsd is null,
             },
         };
         if (response.Content.Any(block => block is ModelThinking or ModelRedactedThinking))

@@ -4,17 +4,23 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
-/// <summary>What a session has used: tokens by cache class, exact cost, and time in <c>running</c>.</summary>
+/// <summary>What a session has used: tokens by cache class, exact cost, searches, and time in <c>running</c>.</summary>
 public sealed class UsageTotals
 {
     private ModelUsage _tokens = new();
     private decimal _modelCostUsd;
     private long _activeMicroseconds;
     private long? _runningSince;
+    private long _searches;
 
-    public void Add(ModelUsage usage, decimal costUsd)
+    /// <summary>Whether a model without a price was used, so that no budget can measure the session.</summary>
+    public bool HasUnpriced { get; private set; }
+
+    public void Add(ModelAnswer answer)
     {
-        _modelCostUsd += costUsd;
+        var usage = answer.Usage;
+        _modelCostUsd += answer.CostUsd;
+        HasUnpriced |= answer.IsUnpriced;
         _tokens = new ModelUsage
         {
             InputTokens = _tokens.InputTokens + usage.InputTokens,
@@ -25,6 +31,9 @@ public sealed class UsageTotals
         };
     }
 
+    /// <summary>A web search has been made.</summary>
+    public void AddSearch() => _searches++;
+
     /// <summary>The session runs from this Unix microsecond on.</summary>
     public void Start(long at) => _runningSince ??= at;
 
@@ -34,25 +43,31 @@ public sealed class UsageTotals
         _runningSince = null;
     }
 
+    /// <summary>The exact cost of tokens and searches, in US dollars: a thread's share, which has no time.</summary>
+    public decimal RequestsUsd(Prices prices) => _modelCostUsd + prices.SearchesUsd(_searches);
+
+    /// <summary>The exact cost at the Unix microsecond <paramref name="at"/>, in US dollars.</summary>
+    public decimal CostUsd(long at, Prices prices) =>
+        RequestsUsd(prices) + Prices.RunningUsd(ActiveMilliseconds(at), prices.SessionHour);
+
     /// <summary>The wire form at the Unix microsecond <paramref name="at"/>.</summary>
-    public SessionUsage At(long at)
+    public SessionUsage At(long at, Prices prices) => new()
     {
-        var activeMs = (_activeMicroseconds + (at - (_runningSince ?? at))) / 1_000;
-        return new SessionUsage
+        InputTokens = _tokens.InputTokens,
+        OutputTokens = _tokens.OutputTokens,
+        CacheReadInputTokens = _tokens.CacheReadTokens,
+        CacheCreation = new CacheCreation
         {
-            InputTokens = _tokens.InputTokens,
-            OutputTokens = _tokens.OutputTokens,
-            CacheReadInputTokens = _tokens.CacheReadTokens,
-            CacheCreation = new CacheCreation
-            {
-                Ephemeral5mInputTokens = _tokens.CacheWrite5mTokens,
-                Ephemeral1hInputTokens = _tokens.CacheWrite1hTokens,
-            },
-            ActiveSeconds = activeMs / 1_000m,
-            ListCost = Prices.ToMoney(_modelCostUsd + Prices.RunningUsd(activeMs)),
-        };
-    }
+            Ephemeral5mInputTokens = _tokens.CacheWrite5mTokens,
+            Ephemeral1hInputTokens = _tokens.CacheWrite1hTokens,
+        },
+        ActiveSeconds = ActiveMilliseconds(at) / 1_000m,
+        ListCost = Prices.ToMoney(CostUsd(at, prices)),
+        ServerToolUse = new ServerToolUse { WebSearchRequests = _searches },
+    };
 
     /// <summary>Since when the session runs, in Unix microseconds; null when it does not.</summary>
     public long? RunningSince => _runningSince;
+
+    private long ActiveMilliseconds(long at) => (_activeMicroseconds + (at - (_runningSince ?? at))) / 1_000;
 }

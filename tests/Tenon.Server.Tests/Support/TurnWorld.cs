@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using System.Collections;
 using System.Text.Json;
+using Tenon.Server.Billing;
 using Tenon.Server.Configuration;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
@@ -57,6 +58,11 @@ public sealed class TurnWorld : IAsyncDisposable
     public SessionAgent Agent { get; set; }
 
     public Limits Limits { get; set; } = new();
+
+    public Prices Prices { get; set; } = Prices.Default;
+
+    /// <summary>What the session's row has; a new owner starts with it.</summary>
+    public Budget? Budget { get; set; }
 
     /// <summary>The log in the hands of the present owner.</summary>
     public SessionLog Log { get; private set; }
@@ -170,7 +176,12 @@ public sealed class TurnWorld : IAsyncDisposable
 
     private SessionLog NewOwner()
     {
-        var log = new SessionLog(_log, _sessionId, "sthr_1", _ids, Clock) { Row = Row };
+        var log = new SessionLog(_log, _sessionId, "sthr_1", _ids, Clock)
+        {
+            Row = Row,
+            Prices = Prices,
+            Budget = Budget,
+        };
         log.Load();
         return log;
     }
