@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Tenon.Server.Configuration;
 using Tenon.Server.Models;
 
 namespace Tenon.Server.Billing;
@@ -23,20 +22,13 @@ public sealed record PriceFile
         return JsonSerializer.Deserialize(stream, PriceJson.Default.PriceFile)!;
     }
 
-    /// <exception cref="SettingsException">The file cannot be used; the message has its path.</exception>
-    public static PriceFile Read(string path)
+    /// <exception cref="JsonException">It is not JSON, or has other members than this.</exception>
+    /// <exception cref="InvalidDataException">Its prices cannot be meant.</exception>
+    public static PriceFile Parse(string json)
     {
-        try
-        {
-            var file = JsonSerializer.Deserialize(File.ReadAllText(path), PriceJson.Default.PriceFile)
-                ?? throw new SettingsException($"{path}: null is not a price list.");
-            var wrong = file.Wrong();
-            return wrong is null ? file : throw new SettingsException($"{path}: {wrong}");
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
-        {
-            throw new SettingsException($"{path}: {exception.Message}");
-        }
+        var file = JsonSerializer.Deserialize(json, PriceJson.Default.PriceFile)
+            ?? throw new InvalidDataException("null is not a price list.");
+        return file.Wrong() is { } wrong ? throw new InvalidDataException(wrong) : file;
     }
 
     /// <summary>These prices, with the other's in place of those for the same model prefix.</summary>
@@ -56,7 +48,7 @@ public sealed record PriceFile
 
         var twice = Models.GroupBy(price => price.Model).FirstOrDefault(prices => prices.Count() > 1);
         return twice is not null ? $"'{twice.Key}' has two prices."
-            : SessionHour < 0 || ThousandSearches < 0 || Models.Any(price => price.Standard.IsNegative || price.Fast?.IsNegative == true)
+            : SessionHour < 0 || ThousandSearches < 0 || Models.Any(price => price.IsNegative)
                 ? "a price is below zero."
                 : null;
     }
@@ -99,6 +91,9 @@ public sealed record ModelPrice
 
     /// <summary>Instead, for requests at speed <c>fast</c>; null when the model has no such price.</summary>
     public TokenPrice? Fast { get; init; }
+
+    [JsonIgnore]
+    public bool IsNegative => Standard.IsNegative || Fast?.IsNegative == true;
 }
 
 [JsonSourceGenerationOptions(

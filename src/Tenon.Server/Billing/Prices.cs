@@ -32,8 +32,7 @@ public sealed class Prices
     public decimal ThousandSearches { get; }
 
     /// <summary>The default prices with those of an operator's file in their place.</summary>
-    /// <exception cref="Configuration.SettingsException">The file cannot be read; the message has its path.</exception>
-    public static Prices Read(string path) => new(PriceFile.Embedded().With(PriceFile.Read(path)));
+    public static Prices With(PriceFile file) => new(PriceFile.Embedded().With(file));
 
     /// <summary>Whether the model has a price; a budget needs one.</summary>
     public bool Has(string model) => Find(model) is not null;

@@ -37,7 +37,7 @@ public static class SettingsReader
         {
             Values = values,
             ModelServices = services with { Routes = routes },
-            Prices = values[SettingKeys.Prices].Value is { } path ? Prices.Read(path) : Prices.Default,
+            Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };
     }
 
@@ -149,6 +149,19 @@ public static class SettingsReader
         return new ModelRoute(pattern, service, Text("model"));
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
+    }
+
+    private static Prices ReadPrices(string path)
+    {
+        try
+        {
+            return Prices.With(PriceFile.Parse(File.ReadAllText(path)));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or JsonException or InvalidDataException)
+        {
+            throw new SettingsException($"{path}: {exception.Message}");
+        }
     }
 
     private static void RefuseUnknownVariables(IDictionary variables)

@@ -65,6 +65,10 @@ public sealed partial class SessionGrain(
         {
             // Nothing runs that an interrupt could stop: it is accepted and leaves no trace.
             events = [.. events.Where(@event => @event is not UserInterrupt)];
+            if (events.Count == 0)
+            {
+                return JsonSerializer.Serialize(new Page<JsonElement> { Data = [] }, WireJson.Default.PageJsonElement);
+            }
         }
 
         var entries = Accept(events);

@@ -69,7 +69,7 @@ public sealed record SessionRecord
         },
     };
 
-    /// <summary>The wire form. Of a running session the active time, and its cost, go on since the last append.</summary>
+    /// <summary>The wire form. Of a running session the time, and its cost, go on since the last append.</summary>
     public Session ToWire(DateTimeOffset now)
     {
         var active = ActiveSeconds(now);

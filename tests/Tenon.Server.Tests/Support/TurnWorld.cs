@@ -85,6 +85,14 @@ public sealed class TurnWorld : IAsyncDisposable
         [Log.Stamp(new UserMessage { Content = [ContentBlock.Of(text)] }), .. Turn.Running(Agent, Log)],
         Log.History.Seq == 0 ? SaveKind.Insert : SaveKind.State);
 
+    /// <summary>Appends the result of the one call that waits for the client, as its owner does.</summary>
+    public Task Answer(string text)
+    {
+        var call = Log.History.Round.Single();
+        var result = new UserCustomToolResult { CustomToolUseId = call.Id, Content = [ContentBlock.Of(text)] };
+        return Log.Append([Log.Stamp(result), .. Turn.Running(Agent, Log)]);
+    }
+
     /// <summary>Runs a turn to its end.</summary>
     public async Task Run(CancellationToken cancellationToken)
     {
