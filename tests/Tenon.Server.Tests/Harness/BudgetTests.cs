@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Tenon.Server.Harness;
+using Tenon.Server.Http;
 using Tenon.Server.Models;
+using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
 using Tenon.Wire;
@@ -220,6 +222,10 @@ public sealed class BudgetTests
         Assert.Equal("budget_reached", world.Events<SessionStatusIdle>().Single().StopReason.Type);
         world.Crash();
         Assert.True(world.Log.IsAtBudget);
+        var refusal = Assert.Throws<ApiException>(
+            () => BudgetRules.Change(new Patch<Budget>(Limit("2000000")), world.Log));
+        Assert.StartsWith("budget: model_not_budgetable: ", refusal.Message, StringComparison.Ordinal);
+        Assert.Null(BudgetRules.Change(new Patch<Budget>(null), world.Log));
     }
 
     [Fact]

@@ -91,7 +91,7 @@ public sealed class BudgetApiTests(TestServer server)
 
         Assert.Empty(await without.Types());
         var told = (await with.List()).EnumerateArray().Single();
-        Assert.Equal(["type", "id", "processed_at", "budget"], told.Names());
+        Assert.Equal(["type", "id", "budget", "processed_at"], told.Names());
         Assert.Equal(JsonValueKind.Null, told.At("budget").ValueKind);
     }
 
