@@ -63,7 +63,7 @@ public sealed class SessionCostTests
             {
                 Agent = new SessionAgent { Id = "a", Version = 1, Name = "n", Model = new ModelConfig { Id = "m" } },
             },
-            State = new SessionState { SavedAt = Start },
+            State = new SessionState { SavedAt = Start, HasRun = true },
         }.After(history, Start.AddHours(1), Prices.Default);
     }
 }
