@@ -44,6 +44,7 @@ public static class TenonServer
         services.AddSingleton(ApiKeys.Load(settings.ApiKey, settings.DataDirectory, out madeApiKey));
         services.AddSingleton<IdSource>();
         services.AddSingleton(new Limits());
+        services.AddSingleton(settings.Prices);
         AddStorage(services);
         AddModels(services, settings);
         AddSandboxes(services, settings);

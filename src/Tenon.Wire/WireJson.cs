@@ -68,6 +68,7 @@ public static class WireJson
 [JsonSerializable(typeof(SessionUpdate))]
 [JsonSerializable(typeof(AnnouncedSession))]
 [JsonSerializable(typeof(AgentSelectionBody))]
+[JsonSerializable(typeof(Budget))]
 [JsonSerializable(typeof(SessionThread))]
 [JsonSerializable(typeof(TwoWayPage<Session>))]
 [JsonSerializable(typeof(Page<SessionThread>))]

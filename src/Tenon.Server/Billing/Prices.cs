@@ -1,70 +1,61 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Tenon.Server.Models;
+using Tenon.Wire.Agents;
 using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Billing;
 
 /// <summary>
-/// List prices, from <c>prices.json</c> beside this file (api H). A model without a price costs nothing.
+/// List prices in US dollars (api H): <c>prices.json</c> beside this file, with an operator's file over it.
 /// </summary>
-public static class Prices
+public sealed class Prices
 {
-    /// <summary>US dollars for an hour of running.</summary>
-    private const decimal SessionHourUsd = 0.08m;
-
     private const decimal MillisecondsPerHour = 3_600_000m;
-    private const decimal TokensPerUnit = 1_000_000m;
+    private const decimal SearchesPerUnit = 1_000m;
 
-    private static readonly IReadOnlyList<ModelPrice> Table = Load();
+    private readonly IReadOnlyList<ModelPrice> _models;
 
-    /// <summary>The exact cost of one request, in US dollars.</summary>
-    public static decimal RequestUsd(string model, ModelUsage usage) =>
-        Table.FirstOrDefault(price => model.StartsWith(price.Model, StringComparison.Ordinal)) is not { } price
-            ? 0
-            : ((usage.InputTokens * price.Input)
-                + (usage.OutputTokens * price.Output)
-                + (usage.CacheReadTokens * price.CacheRead)
-                + (usage.CacheWrite5mTokens * price.CacheWrite5m)
-                + (usage.CacheWrite1hTokens * price.CacheWrite1h)) / TokensPerUnit;
+    private Prices(PriceFile file)
+    {
+        SessionHour = file.SessionHour ?? 0;
+        ThousandSearches = file.ThousandSearches ?? 0;
+        _models = [.. file.Models.OrderByDescending(price => price.Model.Length)];
+    }
 
-    /// <summary>The exact cost of running for so long, in US dollars.</summary>
-    public static decimal RunningUsd(long milliseconds) => milliseconds * SessionHourUsd / MillisecondsPerHour;
+    /// <summary>The prices that Tenon comes with.</summary>
+    public static Prices Default { get; } = new(PriceFile.Embedded());
+
+    /// <summary>For an hour of running.</summary>
+    public decimal SessionHour { get; }
+
+    /// <summary>For a thousand web searches.</summary>
+    public decimal ThousandSearches { get; }
+
+    /// <summary>The default prices with those of an operator's file in their place.</summary>
+    public static Prices With(PriceFile file) => new(PriceFile.Embedded().With(file));
+
+    /// <summary>Whether the model has a price; a budget needs one.</summary>
+    public bool Has(string model) => Find(model) is not null;
+
+    /// <summary>The exact cost of one request; null when the model has no price.</summary>
+    public decimal? RequestUsd(ModelConfig model, ModelUsage usage) => Find(model.Id) is not { } price
+        ? null
+        : (model.Speed == "fast" && price.Fast is { } fast ? fast : price.Standard).Of(usage);
+
+    /// <summary>The exact cost of so many web searches.</summary>
+    public decimal SearchesUsd(long searches) => searches * ThousandSearches / SearchesPerUnit;
+
+    /// <summary>The exact cost of running for so long at this price for an hour.</summary>
+    public static decimal RunningUsd(long milliseconds, decimal sessionHour) =>
+        milliseconds * sessionHour / MillisecondsPerHour;
 
     /// <summary>Rounded to the nearest cent.</summary>
-    public static Money ToMoney(decimal usd) => new()
-    {
-        Amount = decimal.Round(usd * 100, MidpointRounding.AwayFromZero).ToString("0", CultureInfo.InvariantCulture),
-    };
+    public static Money ToMoney(decimal usd) => Money.Usd(
+        decimal.Round(usd * 100, MidpointRounding.AwayFromZero).ToString("0", CultureInfo.InvariantCulture));
 
-    private static IReadOnlyList<ModelPrice> Load()
-    {
-        using var stream = typeof(Prices).Assembly.GetManifestResourceStream("prices.json")
-            ?? throw new InvalidOperationException("prices.json is not embedded in the server.");
-        var prices = JsonSerializer.Deserialize(stream, PriceJson.Default.IReadOnlyListModelPrice)!;
-        return [.. prices.OrderByDescending(price => price.Model.Length)];
-    }
+    /// <summary>What a checked amount of the wire is in US dollars.</summary>
+    public static decimal ToUsd(Money money) => decimal.Parse(money.Amount, CultureInfo.InvariantCulture) / 100;
+
+    private ModelPrice? Find(string model) =>
+        _models.FirstOrDefault(price => model.StartsWith(price.Model, StringComparison.Ordinal));
 }
-
-/// <summary>
-/// US dollars a million tokens, for models whose id starts with <see cref="Model"/>; the longest match counts.
-/// </summary>
-public sealed record ModelPrice
-{
-    public required string Model { get; init; }
-
-    public required decimal Input { get; init; }
-
-    public required decimal Output { get; init; }
-
-    public required decimal CacheRead { get; init; }
-
-    public required decimal CacheWrite5m { get; init; }
-
-    public required decimal CacheWrite1h { get; init; }
-}
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(IReadOnlyList<ModelPrice>))]
-internal sealed partial class PriceJson : JsonSerializerContext;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tenon.Server.Billing;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 
@@ -11,6 +12,8 @@ public sealed record Settings
     public required IReadOnlyDictionary<string, SettingValue> Values { get; init; }
 
     public required ModelServices ModelServices { get; init; }
+
+    public required Prices Prices { get; init; }
 
     public string Urls => this[SettingKeys.Urls]!;
 
@@ -59,6 +62,7 @@ public static class SettingKeys
     public const string WorkspaceTemplate = "sandbox.workspace_template";
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
     public const string Hand = "sandbox.hand";
+    public const string Prices = "billing.prices";
 
     public static IReadOnlyList<SettingKey> All { get; } =
     [
@@ -74,6 +78,8 @@ public static class SettingKeys
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
             "serve although the sandbox failed its self-test") { IsSwitch = true },
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
+        new(Prices, "--prices", "TENON_PRICES", null,
+            "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
     ];
 
     private static string Rid => RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";

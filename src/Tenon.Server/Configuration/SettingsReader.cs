@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Text.Json;
+using Tenon.Server.Billing;
 using Tenon.Server.Models;
 
 namespace Tenon.Server.Configuration;
@@ -32,7 +33,12 @@ public static class SettingsReader
 
         RefuseUnknownVariables(variables);
         var services = ModelServices.Read(name => variables[name] as string);
-        return new Settings { Values = values, ModelServices = services with { Routes = routes } };
+        return new Settings
+        {
+            Values = values,
+            ModelServices = services with { Routes = routes },
+            Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
+        };
     }
 
     private static Dictionary<string, string> ReadFlags(IReadOnlyList<string> arguments, out string? file)
@@ -148,6 +154,19 @@ public static class SettingsReader
         };
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
+    }
+
+    private static Prices ReadPrices(string path)
+    {
+        try
+        {
+            return Prices.With(PriceFile.Parse(File.ReadAllText(path)));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or JsonException or InvalidDataException)
+        {
+            throw new SettingsException($"{path}: {exception.Message}");
+        }
     }
 
     private static void RefuseUnknownVariables(IDictionary variables)

@@ -3,6 +3,7 @@ using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
@@ -66,6 +67,9 @@ public sealed class History
 
     public UsageTotals Usage { get; } = new();
 
+    /// <summary>What the session may cost; null when it has no budget.</summary>
+    public Budget? Budget { get; internal set; }
+
     /// <summary>
     /// Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.
     /// </summary>
@@ -115,7 +119,11 @@ public sealed class History
                 With(use.Id!, call => call.IsCustom = true);
                 break;
             case AgentToolResult result:
+                CountSearch(result);
                 Resolve(result.ToolUseId, result.Content, result.IsError);
+                break;
+            case SessionUpdated updated:
+                Budget = updated.Budget.Or(Budget);
                 break;
             default:
                 ApplyStatus(@event, entry);
@@ -131,7 +139,7 @@ public sealed class History
 
     private void ApplyCompaction(Compacted compacted)
     {
-        Usage.Add(compacted.Usage, compacted.CostUsd);
+        Usage.Add(compacted.Usage, compacted.IsUnpriced ? null : compacted.CostUsd);
         var kept = _messages.TakeLast(compacted.Kept).ToList();
         _messages.Clear();
         _messages.Add(new ModelMessage(ModelRole.User, [new ModelText(SummaryHeading + compacted.Summary)]));
@@ -198,9 +206,12 @@ public sealed class History
                 Status = SessionStatus.Rescheduling;
                 Usage.Stop(entry.At);
                 break;
+            case ThreadStatusIdle idle:
+                // What a budget holds back is asked when the budget is raised or removed.
+                NeedsAnswer &= idle.StopReason.Type == StopReason.BudgetReached.Type;
+                break;
             case SessionStatusIdle idle:
                 (Status, StopReason) = (SessionStatus.Idle, idle.StopReason);
-                NeedsAnswer = false;
                 (Fallback, FaultsInARow) = (null, 0);
                 Usage.Stop(entry.At);
                 break;
@@ -216,7 +227,7 @@ public sealed class History
 
     private void ApplyAnswer(ModelAnswer answer)
     {
-        Usage.Add(answer.Usage, answer.CostUsd);
+        Usage.Add(answer.Usage, answer.IsUnpriced ? null : answer.CostUsd);
         NeedsAnswer = false;
         if (answer.Content.Count == 0)
         {
@@ -229,6 +240,15 @@ public sealed class History
         {
             Id = id, ProviderId = use.Id, Name = use.Name, Input = use.Input,
         })];
+    }
+
+    // Only a search that was made is billed.
+    private void CountSearch(AgentToolResult result)
+    {
+        if (result.IsError != true && _round.Any(call => call.Id == result.ToolUseId && call.Name == "web_search"))
+        {
+            Usage.AddSearch();
+        }
     }
 
     private void Resolve(string id, IReadOnlyList<ContentBlock>? content, bool? isError)

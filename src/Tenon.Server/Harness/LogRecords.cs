@@ -31,6 +31,9 @@ public sealed record ModelAnswer
 
     /// <summary>Exact cost at list price, in US dollars; fixed here, so that a later price changes nothing.</summary>
     public required decimal CostUsd { get; init; }
+
+    /// <summary>The model had no price then, so that a budget cannot measure the session any more.</summary>
+    public bool IsUnpriced { get; init; }
 }
 
 /// <summary>From here on the session's calls go to this life of its sandbox.</summary>
@@ -50,6 +53,9 @@ public sealed record Compacted
     public required ModelUsage Usage { get; init; }
 
     public required decimal CostUsd { get; init; }
+
+    /// <summary>The model that summarised has no price.</summary>
+    public bool IsUnpriced { get; init; }
 }
 
 /// <summary>The JSON of internal entries. They are read for ever: members are added, never changed.</summary>

@@ -1,9 +1,11 @@
 using System.Text.Json;
+using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
@@ -30,7 +32,23 @@ public sealed class SessionLog(
     /// <summary>Makes the row that is saved with every append. Set by the owner, which knows the definition.</summary>
     public required Func<History, DateTimeOffset, SessionRow> Row { get; init; }
 
+    public required Prices Prices { get; init; }
+
+    /// <summary>
+    /// The budget in the session's row. Changes are in the log too, and the row is saved with them.
+    /// </summary>
+    public Budget? Budget { init => History.Budget = value; }
+
     public DateTimeOffset Now => clock.GetUtcNow();
+
+    public SessionUsage Usage => History.Usage.At(Now.ToMicroseconds(), Prices);
+
+    /// <summary>The exact cost up to now, in US dollars.</summary>
+    public decimal CostUsd => History.Usage.CostUsd(Now.ToMicroseconds(), Prices);
+
+    /// <summary>Whether the budget is used up, or cannot measure the session; never without a budget.</summary>
+    public bool IsAtBudget =>
+        History.Budget is { } budget && (History.Usage.HasUnpriced || CostUsd >= Prices.ToUsd(budget.MaxListCost));
 
     public string NextId() => ids.Next(IdPrefix.Event);
 

@@ -15,7 +15,7 @@ public sealed partial class Turn
     /// <summary>Runs what can run now: neighbours that change nothing together, all else in call order.</summary>
     private async Task RunCalls(CancellationToken cancellationToken)
     {
-        await _answered;
+        await _pending;
         var calls = new Queue<Call>(History.Round.Where(call => call.IsOpen && !call.WaitsForClient));
         while (calls.TryDequeue(out var call))
         {

@@ -33,9 +33,8 @@ public sealed partial class Turn
         var asked = last with { Content = [.. last.Content, new ModelText(SummaryRequest)] };
         request = request with { Messages = [.. request.Messages.SkipLast(1), asked] };
         var startId = log.NextId();
-        var started = log.Append(new ModelRequestStart { Id = startId });
+        _pending = log.Append(new ModelRequestStart { Id = startId });
         var response = await Finish(request, cancellationToken);
-        await started;
         var summary = string.Concat(response.Content.OfType<ModelText>().Select(text => text.Text));
         var fault = response.Fault ?? (summary.Length > 0 ? null : new ModelFault(
             ModelFaultKind.Unavailable, "The model gave no summary of the conversation.", null));
@@ -45,6 +44,7 @@ public sealed partial class Turn
             return;
         }
 
+        var costUsd = log.Prices.RequestUsd(agent.Model with { Id = AskedModel }, response.Usage);
         await log.Append(
             RequestEnd(agent, startId, isError: false, response.Usage),
             new Compacted
@@ -52,7 +52,8 @@ public sealed partial class Turn
                 Summary = summary,
                 Kept = CountKept(),
                 Usage = response.Usage,
-                CostUsd = Billing.Prices.RequestUsd(AskedModel, response.Usage),
+                CostUsd = costUsd ?? 0,
+                IsUnpriced = costUsd is null,
             },
             new AgentThreadContextCompacted());
     }

@@ -1,4 +1,3 @@
-using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
@@ -30,9 +29,8 @@ public sealed partial class Turn(
     private CancellationTokenSource _interrupt = new();
     private HashSet<string> _inherited = [];
 
-    // The last answer's append. It is awaited where something acts on the answer, so that a turn's last two appends
-    // need not wait for each other.
-    private Task _answered = Task.CompletedTask;
+    // Appends that nothing has acted on yet. They are awaited before something does, and before the turn is left.
+    private Task _pending = Task.CompletedTask;
 
     private History History => log.History;
 
@@ -58,8 +56,8 @@ public sealed partial class Turn(
         {
             SessionThreadId = log.ThreadId, AgentName = agent.Name, StopReason = reason, StopDetails = details,
         },
-        new SessionUsageEvent { Usage = log.History.Usage.At(log.Now.ToMicroseconds()) },
-        new SessionStatusIdle { StopReason = reason, StopDetails = details },
+        new SessionUsageEvent { Usage = log.Usage, Budget = log.History.Budget },
+        IdleSession(log, reason, details),
     ];
 
     /// <summary>Stops what runs now. The <c>user.interrupt</c> itself already waits in the log.</summary>
@@ -70,10 +68,25 @@ public sealed partial class Turn(
     /// <summary>Runs until the session is idle and that is durable.</summary>
     public async Task Run(CancellationToken cancellationToken)
     {
-        await Resume();
-        while (IsDue(History))
+        try
         {
-            using var step = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _interrupt.Token);
+            await Resume();
+            while (IsDue(History))
+            {
+                await StepOrClose(cancellationToken);
+            }
+        }
+        finally
+        {
+            // The next owner reads the log: it must not miss what is still being flushed.
+            await _pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task StepOrClose(CancellationToken cancellationToken)
+    {
+        using (var step = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _interrupt.Token))
+        {
             try
             {
                 await Step(step.Token);
@@ -82,13 +95,13 @@ public sealed partial class Turn(
             {
                 // The user interrupted: whatever was cut short is closed in the log, then waiting input goes on.
             }
+        }
 
-            if (_interrupt.IsCancellationRequested)
-            {
-                _interrupt.Dispose();
-                _interrupt = new CancellationTokenSource();
-                await CloseInterrupted();
-            }
+        if (_interrupt.IsCancellationRequested)
+        {
+            _interrupt.Dispose();
+            _interrupt = new CancellationTokenSource();
+            await CloseInterrupted();
         }
     }
 
@@ -112,6 +125,10 @@ public sealed partial class Turn(
         {
             await Exhaust("tool_use_limit_reached_error",
                 $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
+        }
+        else if (log.IsAtBudget && (History.NeedsAnswer || History.Waiting.Count > 0))
+        {
+            await Pause();
         }
         else if (History is { NeedsAnswer: true, Waiting: [SystemMessage, ..] })
         {
@@ -162,18 +179,17 @@ public sealed partial class Turn(
         var startId = log.NextId();
 
         // The request may leave before its start is on disk: repeating it after a crash is harmless.
-        var started = log.Append(new ModelRequestStart { Id = startId });
+        _pending = log.Append(new ModelRequestStart { Id = startId });
         var preview = new MessagePreview(feed, log);
         var response = await Stream(request, preview, cancellationToken);  // 3
         if (response.Fault is { } fault)
         {
-            await started;
             await Retry(startId, fault, response.Usage, cancellationToken);
             return;
         }
 
         var verdicts = await JudgeCalls(request, response, cancellationToken);  // 5
-        _answered = Task.WhenAll(started, log.Append(Answer(startId, response, preview, verdicts)));  // 4
+        _pending = Task.WhenAll(_pending, log.Append(Answer(startId, response, preview, verdicts)));  // 4
         if (response.Stop == ModelStop.Refusal)
         {
             await Idle(StopReason.Refusal, new StopDetails
@@ -213,6 +229,8 @@ public sealed partial class Turn(
     {
         var refused = response.Stop == ModelStop.Refusal;
         var content = refused ? [] : response.Content;
+        var usage = response.Usage + verdicts.Usage;
+        var costUsd = log.Prices.RequestUsd(agent.Model with { Id = AskedModel }, usage);
         var uses = content.OfType<ModelToolUse>().ToList();
         var callIds = uses.ConvertAll(_ => log.NextId());
         var entries = new List<object>
@@ -222,8 +240,9 @@ public sealed partial class Turn(
                 Model = AskedModel,
                 Content = content,
                 CallIds = callIds,
-                Usage = response.Usage + verdicts.Usage,
-                CostUsd = Prices.RequestUsd(AskedModel, response.Usage + verdicts.Usage),
+                Usage = usage,
+                CostUsd = costUsd ?? 0,
+                IsUnpriced = costUsd is null,
             },
         };
         if (response.Content.Any(block => block is ModelThinking or ModelRedactedThinking))
@@ -334,7 +353,7 @@ public sealed partial class Turn(
     }
 
     private Task Idle(StopReason reason, StopDetails? details = null) =>
-        Task.WhenAll(_answered, log.Append(Idle(agent, log, reason, details)));
+        Task.WhenAll(_pending, log.Append(Idle(agent, log, reason, details)));
 
     private static SessionError Error(string type, string message, string retryStatus) => new()
     {

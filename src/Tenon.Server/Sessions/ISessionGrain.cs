@@ -13,7 +13,7 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("Send")]
     Task<Answer> Send(string body);
 
-    /// <summary>Changes title, metadata or tools. Answers the session.</summary>
+    /// <summary>Changes title, metadata, tools or budget. Answers the session.</summary>
     [Alias("Update")]
     Task<Answer> Update(string body);
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Tenon.Server.Agents;
+using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
@@ -22,7 +23,7 @@ namespace Tenon.Server.Sessions;
 [SuppressMessage("Design", "CA1001", Justification = "RunTurn disposes the turn it was given.")]
 public sealed partial class SessionGrain(
     SessionStore store, EventLog log, Feed feed, IModel model, ISandboxProvider sandboxes, Limits limits,
-    IdSource ids, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    Prices prices, IdSource ids, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain
 {
     private SessionRecord? _record;
@@ -42,7 +43,9 @@ public sealed partial class SessionGrain(
         {
             _log = new SessionLog(log, id, _record.ThreadId, ids, clock)
             {
-                Row = (history, now) => (_record = _record.After(history, now)).ToRow(),
+                Prices = prices,
+                Budget = _record.Definition.Budget,
+                Row = (history, now) => (_record = _record.After(history, now, prices)).ToRow(),
             };
             _log.Load();
         }
@@ -64,7 +67,18 @@ public sealed partial class SessionGrain(
     {
         var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
         RefuseArchived();
+        BudgetRules.CheckEvents(events, _log);
         SessionInput.Check(events, _log.History, _log.ThreadId);
+        if (Turn.IsPaused(_log))
+        {
+            // Nothing runs that an interrupt could stop: it is accepted and leaves no trace.
+            events = [.. events.Where(@event => @event is not UserInterrupt)];
+            if (events.Count == 0)
+            {
+                return JsonSerializer.Serialize(new Page<JsonElement> { Data = [] }, WireJson.Default.PageJsonElement);
+            }
+        }
+
         var entries = Accept(events);
         var durable = _log.Append(entries);
         if (events.Any(@event => @event is UserInterrupt))
@@ -87,11 +101,18 @@ public sealed partial class SessionGrain(
         var update = JsonSerializer.Deserialize(body, WireJson.Default.SessionUpdate)!;
         RefuseArchived();
         var record = Record();
-        var next = SessionUpdates.Apply(record.Definition, update, isIdle: _log.History.Status == SessionStatus.Idle);
+        var next = SessionUpdates.Apply(record.Definition, update, isIdle: _log.History.Status == SessionStatus.Idle)
+            with { Budget = BudgetRules.Change(update.Budget, _log) };
         if (SessionUpdates.Changes(record.Definition, next) is { } changed)
         {
             _record = record with { Definition = next };
-            await _log.Append([changed], SaveKind.Definition);
+
+            // The budget and what it held back go on together, or a crash between them would leave the session idle.
+            var resumes = changed.Budget.IsGiven && Turn.HasPausedWork(_log.History);
+            var durable = _log.Append(
+                resumes ? [changed, .. Turn.Running(next.Agent, _log)] : [changed], SaveKind.Definition);
+            StartTurn();
+            await durable;
         }
 
         return Wire();

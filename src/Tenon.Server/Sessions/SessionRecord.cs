@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Tenon.Server.Billing;
 using Tenon.Server.Harness;
 using Tenon.Server.Storage;
 using Tenon.Wire;
@@ -54,22 +55,31 @@ public sealed record SessionRecord
     };
 
     /// <summary>The record as the history leaves it at <paramref name="now"/>.</summary>
-    public SessionRecord After(History history, DateTimeOffset now) => this with
+    public SessionRecord After(History history, DateTimeOffset now, Prices prices) => this with
     {
         Status = history.Status,
         State = State with
         {
-            Usage = history.Usage.At(now.ToMicroseconds()),
+            Usage = history.Usage.At(now.ToMicroseconds(), prices),
+            RequestsUsd = history.Usage.RequestsUsd(prices),
+            SessionHourUsd = prices.SessionHour,
             IsActive = history.Usage.RunningSince is not null,
             HasRun = State.HasRun || history.Status != SessionStatus.Idle,
             SavedAt = now,
         },
     };
 
-    /// <summary>The wire form. Of a running session the active time goes on since the last append.</summary>
+    /// <summary>The wire form. Of a running session the time, and its cost, go on since the last append.</summary>
     public Session ToWire(DateTimeOffset now)
     {
-        var usage = State.Usage with { ActiveSeconds = ActiveSeconds(now) };
+        var active = ActiveSeconds(now);
+        var usage = State.Usage with { ActiveSeconds = active };
+        if (State.RequestsUsd is { } requests)
+        {
+            var running = Prices.RunningUsd((long)(active * 1_000), State.SessionHourUsd);
+            usage = usage with { ListCost = Prices.ToMoney(requests + running) };
+        }
+
         return new Session
         {
             Id = Id,
@@ -77,6 +87,7 @@ public sealed record SessionRecord
             Title = Definition.Title,
             Agent = Definition.Agent,
             EnvironmentId = EnvironmentId,
+            Budget = Definition.Budget,
             Stats = new SessionStats { ActiveSeconds = usage.ActiveSeconds, DurationSeconds = DurationSeconds(now) },
             Usage = usage,
             Metadata = Definition.Metadata,
@@ -96,11 +107,16 @@ public sealed record SessionRecord
         Stats = State.HasRun
             ? new ThreadStats { ActiveSeconds = ActiveSeconds(now), DurationSeconds = DurationSeconds(now) }
             : null,
-        Usage = State.HasRun && Status != SessionStatus.Running ? State.Usage : null,
+        Usage = State.HasRun && Status != SessionStatus.Running ? ThreadUsage : null,
         CreatedAt = CreatedAt,
         UpdatedAt = State.SavedAt,
         ArchivedAt = ArchivedAt,
     };
+
+    // A thread's cost has no running time: that is the session's (api H).
+    private SessionUsage ThreadUsage => State.RequestsUsd is { } requests
+        ? State.Usage with { ListCost = Prices.ToMoney(requests) }
+        : State.Usage;
 
     private decimal ActiveSeconds(DateTimeOffset now) =>
         State.Usage.ActiveSeconds + (State.IsActive ? Seconds(now - State.SavedAt) : 0);
@@ -117,6 +133,8 @@ public sealed record SessionDefinition
 
     public string? Title { get; init; }
 
+    public Budget? Budget { get; init; }
+
     public IReadOnlyDictionary<string, string> Metadata
     {
         get;
@@ -130,6 +148,12 @@ public sealed record SessionState
     public required DateTimeOffset SavedAt { get; init; }
 
     public SessionUsage Usage { get; init => field = value ?? new(); } = new();
+
+    /// <summary>The exact cost of tokens and searches; null in rows that are older than this member.</summary>
+    public decimal? RequestsUsd { get; init; }
+
+    /// <summary>What an hour of running cost when this was saved.</summary>
+    public decimal SessionHourUsd { get; init; }
 
     /// <summary>Whether active time was running when this was saved.</summary>
     public bool IsActive { get; init; }

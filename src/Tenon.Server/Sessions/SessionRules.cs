@@ -1,5 +1,5 @@
-using System.Text.Json;
 using Tenon.Server.Agents;
+using Tenon.Server.Billing;
 using Tenon.Server.Environments;
 using Tenon.Server.Http;
 using Tenon.Wire.Agents;
@@ -10,7 +10,7 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Server.Sessions;
 
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
-public sealed class SessionRules(AgentStore agents, EnvironmentStore environments)
+public sealed class SessionRules(AgentStore agents, EnvironmentStore environments, Prices prices)
 {
     private const int InitialEventsMax = 50;
 
@@ -35,6 +35,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
         {
             Agent = agent,
             Title = create.Title,
+            Budget = BudgetRules.Check(create.Budget, agent, prices),
             Metadata = Metadata.Check(create.Metadata),
         };
     }
@@ -99,11 +100,6 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
 
     private static void RefuseWhatIsNotThere(SessionCreate create)
     {
-        if (create.Budget is { ValueKind: not JsonValueKind.Null })
-        {
-            throw ApiException.NotYet("budget", "budgets are");
-        }
-
         if (create.VaultIds is { Count: > 0 })
         {
             throw ApiException.NotYet("vault_ids", "vaults are");

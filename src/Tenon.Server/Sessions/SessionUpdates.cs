@@ -17,11 +17,6 @@ public static class SessionUpdates
             throw ApiException.Invalid("vault_ids", "cannot change after creation.");
         }
 
-        if (update.Budget.IsGiven)
-        {
-            throw ApiException.NotYet("budget", "budgets are");
-        }
-
         return stored with
         {
             Title = update.Title.Or(stored.Title),
@@ -36,13 +31,15 @@ public static class SessionUpdates
         var title = before.Title != after.Title;
         var metadata = before.Metadata.Count != after.Metadata.Count || before.Metadata.Except(after.Metadata).Any();
         var agent = Serialize(before.Agent) != Serialize(after.Agent);
-        return !title && !metadata && !agent
+        var budget = before.Budget != after.Budget;
+        return !title && !metadata && !agent && !budget
             ? null
             : new SessionUpdated
             {
                 Title = title ? new Patch<string>(after.Title) : default,
                 Metadata = metadata ? after.Metadata : null,
                 Agent = agent ? after.Agent : null,
+                Budget = budget ? new Patch<Budget>(after.Budget) : default,
             };
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
@@ -112,7 +113,7 @@ public static class SessionsApi
 /// <summary>
 /// Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.
 /// </summary>
-public sealed class SessionStarter(EventLog log, IGrainFactory grains, IdSource ids, TimeProvider clock)
+public sealed class SessionStarter(EventLog log, IGrainFactory grains, IdSource ids, TimeProvider clock, Prices prices)
 {
     public async Task<SessionRecord> Start(
         string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents)
@@ -130,7 +131,9 @@ public sealed class SessionStarter(EventLog log, IGrainFactory grains, IdSource 
         };
         var session = new SessionLog(log, record.Id, record.ThreadId, ids, clock)
         {
-            Row = (history, at) => (record = record.After(history, at)).ToRow(),
+            Prices = prices,
+            Budget = definition.Budget,
+            Row = (history, at) => (record = record.After(history, at, prices)).ToRow(),
         };
         IReadOnlyList<object> entries = initialEvents.Count == 0
             ? []

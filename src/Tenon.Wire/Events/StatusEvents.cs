@@ -75,6 +75,11 @@ public sealed record SessionUpdated : SessionEvent
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SessionAgent? Agent { get; init; }
+
+    /// <summary>Present when it changed; null says that it was removed.</summary>
+    [JsonConverter(typeof(PatchConverter<Budget>))]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public Patch<Budget> Budget { get; init; }
 }
 
 /// <summary>The last event of a session; the stream closes after it.</summary>
@@ -92,7 +97,8 @@ public sealed record SessionUsageEvent : SessionEvent
 
     public required SessionUsage Usage { get; init; }
 
-    public JsonElement? Budget { get; init; }
+    /// <summary>The session's budget; null when it has none.</summary>
+    public Budget? Budget { get; init; }
 }
 
 public sealed record SessionThreadCreated : SessionEvent
@@ -164,6 +170,8 @@ public sealed record StopReason
     public static StopReason EndTurn { get; } = new() { Type = "end_turn" };
 
     public static StopReason RetriesExhausted { get; } = new() { Type = "retries_exhausted" };
+
+    public static StopReason BudgetReached { get; } = new() { Type = "budget_reached" };
 
     public static StopReason Refusal { get; } = new() { Type = "refusal" };
 

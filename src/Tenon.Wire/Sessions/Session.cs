@@ -28,7 +28,7 @@ public sealed record Session
 
     public IReadOnlyList<JsonElement> Resources { get; init => field = value ?? []; } = [];
 
-    public JsonElement? Budget { get; init; }
+    public Budget? Budget { get; init; }
 
     public IReadOnlyList<JsonElement> OutcomeEvaluations { get; init => field = value ?? []; } = [];
 
@@ -160,7 +160,7 @@ public sealed record SessionCreate
     /// <summary>At most 50 events; when there are any, the session starts <c>running</c>.</summary>
     public IReadOnlyList<SessionEvent>? InitialEvents { get; init; }
 
-    public JsonElement? Budget { get; init; }
+    public Budget? Budget { get; init; }
 }
 
 /// <summary>Body of <c>POST /v1/managed-agents/sessions</c>.</summary>
@@ -194,8 +194,9 @@ public sealed record SessionUpdate
 
     public SessionAgentUpdate? Agent { get; init; }
 
-    [JsonConverter(typeof(PatchConverter<JsonElement>))]
-    public Patch<JsonElement> Budget { get; init; }
+    /// <summary>Replaces the budget that is there; null removes it for good.</summary>
+    [JsonConverter(typeof(PatchConverter<Budget>))]
+    public Patch<Budget> Budget { get; init; }
 
     public IReadOnlyList<string>? VaultIds { get; init; }
 }

@@ -16,7 +16,7 @@ public sealed record SessionUsage
     public decimal ActiveSeconds { get; init; }
 
     /// <summary>Cost at list price, rounded to the cent.</summary>
-    public Money ListCost { get; init => field = value ?? new() { Amount = "0" }; } = new() { Amount = "0" };
+    public Money ListCost { get; init => field = value ?? Money.Usd("0"); } = Money.Usd("0");
 
     public ServerToolUse ServerToolUse { get; init => field = value ?? new(); } = new();
 }
@@ -35,7 +35,10 @@ public sealed record Money
 {
     public required string Amount { get; init; }
 
-    public string Currency { get; init => field = value ?? "USD"; } = "USD";
+    public required string Currency { get; init; }
+
+    /// <summary>US dollars, in cents.</summary>
+    public static Money Usd(string cents) => new() { Amount = cents, Currency = "USD" };
 }
 
 public sealed record ServerToolUse

@@ -81,7 +81,6 @@ public sealed class SessionLifeTests(TestServer server)
 
     [Theory]
     [InlineData("""{"vault_ids":["vlt_1"]}""", "vault_ids: cannot change after creation.")]
-    [InlineData("""{"budget":{"type":"limit"}}""", "budget: budgets are not supported")]
     [InlineData("""{"agent":{"tools":[{"type":"x"}]}}""", "tools.0.type: 'x' is not one of")]
     [InlineData("""{"agent":{"mcp_servers":[null]}}""", "mcp_servers.0: null is not allowed")]
     [InlineData("""{"agent":{"tools":5}}""", "agent.tools: the value has the wrong type")]

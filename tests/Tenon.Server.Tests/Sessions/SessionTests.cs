@@ -99,7 +99,6 @@ public sealed class SessionTests(TestServer server)
     }
 
     [Theory]
-    [InlineData("\"budget\":{\"type\":\"limit\"}", "budget: budgets are not supported by this version of Tenon; docs/")]
     [InlineData("\"vault_ids\":[\"vlt_1\"]", "vault_ids: vaults are not supported by this version of Tenon; docs/")]
     [InlineData(
         "\"resources\":[{\"type\":\"file\"}]", "resources: resources are not supported by this version of Tenon")]

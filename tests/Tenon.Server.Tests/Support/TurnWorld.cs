@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using System.Collections;
 using System.Text.Json;
+using Tenon.Server.Billing;
 using Tenon.Server.Configuration;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
@@ -67,6 +68,11 @@ public sealed class TurnWorld : IAsyncDisposable
 
     public Limits Limits { get; set; } = new();
 
+    public Prices Prices { get; set; } = Prices.Default;
+
+    /// <summary>What the session's row has; a new owner starts with it.</summary>
+    public Budget? Budget { get; set; }
+
     /// <summary>The log in the hands of the present owner.</summary>
     public SessionLog Log { get; private set; }
 
@@ -87,6 +93,14 @@ public sealed class TurnWorld : IAsyncDisposable
     public Task Send(string text) => Log.Append(
         [Log.Stamp(new UserMessage { Content = [ContentBlock.Of(text)] }), .. Turn.Running(Agent, Log)],
         Log.History.Seq == 0 ? SaveKind.Insert : SaveKind.State);
+
+    /// <summary>Appends the result of the one call that waits for the client, as its owner does.</summary>
+    public Task Answer(string text)
+    {
+        var call = Log.History.Round.Single();
+        var result = new UserCustomToolResult { CustomToolUseId = call.Id, Content = [ContentBlock.Of(text)] };
+        return Log.Append([Log.Stamp(result), .. Turn.Running(Agent, Log)]);
+    }
 
     /// <summary>Runs a turn to its end.</summary>
     public async Task Run(CancellationToken cancellationToken)
@@ -179,7 +193,12 @@ public sealed class TurnWorld : IAsyncDisposable
 
     private SessionLog NewOwner()
     {
-        var log = new SessionLog(_log, _sessionId, "sthr_1", _ids, Clock) { Row = Row };
+        var log = new SessionLog(_log, _sessionId, "sthr_1", _ids, Clock)
+        {
+            Row = Row,
+            Prices = Prices,
+            Budget = Budget,
+        };
         log.Load();
         return log;
     }

@@ -55,7 +55,7 @@ public sealed class EventRoundTripTests
         ["session.usage"] = """
             "usage":{"input_tokens":1,"output_tokens":2,"active_seconds":1.5,
                      "list_cost":{"amount":"3","currency":"USD"} },
-            "budget":{"type":"limit"}
+            "budget":{"type":"limit","max_list_cost":{"amount":"3","currency":"USD"} }
             """,
         ["session.thread_created"] = "\"session_thread_id\":\"sthr_2\",\"agent_name\":\"n\",\"workflow_run_id\":\"w\"",
         ["session.thread_status_running"] = "\"session_thread_id\":\"sthr_1\",\"agent_name\":\"n\"",
