@@ -24,7 +24,7 @@ public static class SessionEventsApi
 
     private static async Task<IResult> Send(string id, HttpRequest request, IGrainFactory grains) =>
         SessionsApi.Owner(
-            await grains.GetGrain<ISessionGrain>(id).Send(await request.ReadJson(WireJson.Default.EventsSend)));
+            await SessionsApi.OwnerOf(id, grains).Send(await request.ReadJson(WireJson.Default.EventsSend)));
 
     internal static async Task<IResult> ListEvents(
         string id, HttpRequest request, SessionStore store, EventLog log, CancellationToken cancellationToken)

@@ -43,13 +43,13 @@ public static class SessionsApi
         Body.Json((await Find(store, id, cancellationToken)).ToWire(clock.GetUtcNow()), WireJson.Default.Session);
 
     private static async Task<IResult> Update(string id, HttpRequest request, IGrainFactory grains) =>
-        Owner(await grains.GetGrain<ISessionGrain>(id).Update(await request.ReadJson(WireJson.Default.SessionUpdate)));
+        Owner(await OwnerOf(id, grains).Update(await request.ReadJson(WireJson.Default.SessionUpdate)));
 
     private static async Task<IResult> Archive(string id, IGrainFactory grains) =>
-        Owner(await grains.GetGrain<ISessionGrain>(id).Archive());
+        Owner(await OwnerOf(id, grains).Archive());
 
     private static async Task<IResult> Delete(string id, IGrainFactory grains) =>
-        Owner(await grains.GetGrain<ISessionGrain>(id).Delete());
+        Owner(await OwnerOf(id, grains).Delete());
 
     private static async Task<IResult> ListSessions(
         HttpRequest request, SessionStore store, TimeProvider clock, CancellationToken cancellationToken)
@@ -100,6 +100,15 @@ public static class SessionsApi
     internal static async Task<SessionRecord> Find(
         SessionStore store, string id, CancellationToken cancellationToken) =>
         await store.Find(id, cancellationToken) ?? throw ApiException.NotFound("Session", id);
+
+    /// <summary>
+    /// The session's owner. Any text can stand in a path: what no session is named gets no owner, not even for as
+    /// long as it takes to find no session there.
+    /// </summary>
+    internal static ISessionGrain OwnerOf(string id, IGrainFactory grains) =>
+        id.StartsWith(IdPrefix.Session, StringComparison.Ordinal)
+            ? grains.GetGrain<ISessionGrain>(id)
+            : throw ApiException.NotFound("Session", id);
 
     internal static IResult Owner(Answer answer) => TypedResults.Text(answer.OrThrow(), "application/json");
 }
