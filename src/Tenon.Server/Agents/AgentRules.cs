@@ -178,7 +178,8 @@ public static partial class AgentRules
         }
 
         var isObject = tool.InputSchema.ValueKind == JsonValueKind.Object
-            && tool.InputSchema.TryGetProperty("type", out var type) && type.ValueEquals("object");
+            && tool.InputSchema.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String
+            && type.ValueEquals("object");
         return isObject
             ? tool
             : throw ApiException.Invalid($"{path}.input_schema", "must be a JSON Schema with \"type\": \"object\".");
