@@ -73,10 +73,10 @@ public static class Body
                 throw ApiException.Invalid("", "The body is not valid UTF-8.");
             }
 
+            var unwritable = CheckCanBeWritten(body.Span);
             var value = JsonSerializer.Deserialize(body.Span, contract)
                 ?? throw ApiException.Invalid("", "The body must be a JSON object, not null.");
-            CheckCanBeWritten(body.Span);
-            return value;
+            return unwritable is null ? value : throw unwritable;
         }
         catch (JsonException exception)
         {
@@ -88,16 +88,26 @@ public static class Body
     /// Refuses what JSON allows and what could not be answered or stored: fields of any form are kept as they came,
     /// so nothing else has looked inside them.
     /// </summary>
-    private static void CheckCanBeWritten(ReadOnlySpan<byte> json)
+    /// <returns>What is wrong with the JSON itself: the serializer is asked first, since it knows the field.</returns>
+    private static JsonException? CheckCanBeWritten(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = DepthMax });
-        while (reader.Read())
+        try
         {
-            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && !IsText(reader))
+            while (reader.Read())
             {
-                throw ApiException.Invalid(
-                    "", $"The string at byte {reader.TokenStartIndex} has one half of a surrogate pair.");
+                if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && !IsText(reader))
+                {
+                    throw ApiException.Invalid(
+                        "", $"The string at byte {reader.TokenStartIndex} has one half of a surrogate pair.");
+                }
             }
+
+            return null;
+        }
+        catch (JsonException exception)
+        {
+            return exception;
         }
     }
 
