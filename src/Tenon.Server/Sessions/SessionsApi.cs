@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
@@ -59,6 +60,12 @@ public static class SessionsApi
         var cursor = Cursor.Of(request, List, descending);
         var (from, to) = request.CreatedAt();
         var backwards = cursor?.Backwards == true;
+        var place = cursor is null ? null : SessionPlace.Of(cursor);
+        if (place is not null && (place.CreatedAt < from || place.CreatedAt > to))
+        {
+            throw ApiException.Invalid("page", "the created_at filter excludes the place of this cursor.");
+        }
+
         var agentId = request.Text("agent_id");
         var agentVersion = request.Number("agent_version", 1, int.MaxValue);
         if (agentVersion is not null && agentId is null)
@@ -70,7 +77,7 @@ public static class SessionsApi
         {
             // A page backwards is a page in the other order, turned round.
             Descending = descending != backwards,
-            After = cursor?.Position,
+            After = place?.Id,
             Limit = limit,
             IncludeArchived = request.Flag("include_archived"),
             AgentId = agentId,
@@ -94,7 +101,8 @@ public static class SessionsApi
             PrevPage = page.Count > 0 && (backwards ? more : cursor is not null) ? At(page[0], true) : null,
         }, WireJson.Default.TwoWayPageSession);
 
-        string At(SessionRecord record, bool back) => new Cursor(List, descending, back, record.Id).ToString();
+        string At(SessionRecord record, bool back) =>
+            new Cursor(List, descending, back, SessionPlace.Of(record).ToString()).ToString();
     }
 
     internal static async Task<SessionRecord> Find(
@@ -111,6 +119,22 @@ public static class SessionsApi
             : throw ApiException.NotFound("Session", id);
 
     internal static IResult Owner(Answer answer) => TypedResults.Text(answer.OrThrow(), "application/json");
+}
+
+/// <summary>
+/// Where a page of sessions ends. The time stands beside the id because the session may be deleted before the cursor
+/// comes back, and must then still be compared with the filter (api 0.4).
+/// </summary>
+internal sealed record SessionPlace(string Id, long CreatedAt)
+{
+    public override string ToString() => $"{Id}@{CreatedAt.ToString(CultureInfo.InvariantCulture)}";
+
+    public static SessionPlace Of(SessionRecord record) => new(record.Id, record.CreatedAt.ToMicroseconds());
+
+    /// <exception cref="ApiException">400: the cursor was not made here.</exception>
+    public static SessionPlace Of(Cursor cursor) => cursor.Position.Split('@') is [var id, var time]
+        ? new SessionPlace(id, (cursor with { Position = time }).Number())
+        : throw Cursor.Foreign();
 }
 
 /// <summary>
