@@ -224,7 +224,9 @@ public sealed class FuzzTests(TestServer server)
         return answer.Status;
     }
 
-    /// <summary>Sends the request as it is spelled, and reads the answer; of a stream that opened only the head.</summary>
+    /// <summary>
+    /// Sends the request as it is spelled, and reads the answer; of a stream that opened only the head.
+    /// </summary>
     private async Task<(int Status, string Text, string? RequestId)> Ask(HttpMethod method, string path, byte[]? body)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -12,7 +12,9 @@ public static class FuzzedJson
 {
     private const int ChangesMax = 3;
 
-    /// <summary>What stands in the place of a value. Some are not text a <see cref="JsonElement"/> can give back.</summary>
+    /// <summary>
+    /// What stands in the place of a value. Some are not text a <see cref="JsonElement"/> can give back.
+    /// </summary>
     private static readonly string[] Values =
     [
         "null", "true", "5", "0", "-1", "1e999", "0.5", "123456789012345678901234567890", "\"\"", "\"x\"", "\" \"",
