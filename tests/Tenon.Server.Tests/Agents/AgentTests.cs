@@ -57,7 +57,8 @@ public sealed class AgentTests(TestServer server)
     public async Task The_sources_of_web_fetch_are_taken_as_words_and_answered_as_objects()
     {
         var agent = await Create("""
-            "tools":[{"type":"agent_toolset_20260401","configs":[{"name":"web_fetch","blocked_domains":["a.example.com"],
+            "tools":[{"type":"agent_toolset_20260401","configs":[
+             {"name":"web_fetch","blocked_domains":["a.example.com"],
               "url_sources":{"user_input":"none","client_tool_results":{"type":"only",
                "tools":[{"type":"tool_reference","name":"find"}]}}}]},
              {"type":"custom","name":"find","description":"d","input_schema":{"type":"object","properties":
