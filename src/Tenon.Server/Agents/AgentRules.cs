@@ -16,6 +16,7 @@ public static partial class AgentRules
     private const int McpNameMax = 255;
     private const int UrlMax = 2_048;
     private const int SkillsMax = 500;
+    private const int RosterMax = 20;
 
     private static readonly string[] Efforts = ["low", "medium", "high", "xhigh", "max"];
     private static readonly string[] Policies =
@@ -33,6 +34,7 @@ public static partial class AgentRules
         CheckSkills(agent.Skills);
         CheckIdentity(agent.ExecutionIdentity);
         Metadata.Check(agent.Metadata);
+        CheckRoster(agent.Multiagent);
         return agent with
         {
             Description = Cleared(agent.Description),
@@ -68,7 +70,8 @@ public static partial class AgentRules
             throw ApiException.Invalid("tools", $"at most {ToolsMax} entries are allowed.");
         }
 
-        var resolved = tools.Select((tool, i) => Resolve($"tools.{i}", tool)).ToList();
+        var resolved = tools.Select((tool, i) => Resolve($"tools.{i}", tool, tools)).ToList();
+        ToolsetRules.Check(resolved);
         var names = new HashSet<string>();
         foreach (var (custom, i) in resolved.Select((tool, i) => (tool as CustomTool, i)))
         {
@@ -93,13 +96,13 @@ public static partial class AgentRules
                 "mcp_servers", $"no mcp_toolset in tools refers to the server '{unused.Name}'.");
     }
 
-    private static AgentTool Resolve(string path, AgentTool tool) => tool switch
+    private static AgentTool Resolve(string path, AgentTool tool, IReadOnlyList<AgentTool> tools) => tool switch
     {
         AgentToolset toolset => toolset with
         {
             DefaultConfig = Defaults($"{path}.default_config", toolset.DefaultConfig, PermissionPolicy.AlwaysAllow),
             Configs = [.. Configs(path, toolset.Configs)
-                .Select((config, i) => ResolveBuiltin($"{path}.configs.{i}", config, toolset))],
+                .Select((config, i) => ResolveBuiltin($"{path}.configs.{i}", config, toolset, tools))],
         },
         McpToolset toolset => toolset with
         {
@@ -119,7 +122,8 @@ public static partial class AgentRules
         return given ?? [];
     }
 
-    private static ToolConfig ResolveBuiltin(string path, ToolConfig config, AgentToolset toolset)
+    private static ToolConfig ResolveBuiltin(
+        string path, ToolConfig config, AgentToolset toolset, IReadOnlyList<AgentTool> tools)
     {
         if (!AgentToolset.ToolNames.Contains(config.Name))
         {
@@ -127,17 +131,13 @@ public static partial class AgentRules
                 $"'{config.Name}' is not one of {string.Join(", ", AgentToolset.ToolNames.Order())}.");
         }
 
-        var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow)
-            with { Type = config.Name };
-        if (config.Name == "web_fetch" && filled.Extra?.ContainsKey("url_sources") != true)
+        if (config.Type is { } type && type != config.Name)
         {
-            filled = filled with
-            {
-                Extra = new(filled.Extra ?? []) { ["url_sources"] = JsonElement.Parse("null") },
-            };
+            throw ApiException.Invalid($"{path}.type", $"'{type}' is not the tool's name, {config.Name}.");
         }
 
-        return filled;
+        var filled = Fill(path, config, toolset.DefaultConfig, PermissionPolicy.AlwaysAllow);
+        return WebToolRules.Check(path, filled with { Type = config.Name }, tools);
     }
 
     private static ToolConfig Fill(string path, ToolConfig config, ToolDefaults? defaults, string policy) => config with
@@ -177,11 +177,8 @@ public static partial class AgentRules
             throw ApiException.Invalid($"{path}.description", "must not be empty.");
         }
 
-        var isObject = tool.InputSchema.ValueKind == JsonValueKind.Object
-            && tool.InputSchema.TryGetProperty("type", out var type) && type.ValueEquals("object");
-        return isObject
-            ? tool
-            : throw ApiException.Invalid($"{path}.input_schema", "must be a JSON Schema with \"type\": \"object\".");
+        SchemaRules.Check($"{path}.input_schema", tool.InputSchema);
+        return tool;
     }
 
     public static void CheckServers(IReadOnlyList<McpServer> servers)
@@ -230,6 +227,26 @@ public static partial class AgentRules
             }
 
             Length($"skills.{i}.skill_id", skills[i].SkillId, 1, NameMax);
+        }
+    }
+
+    private static void CheckRoster(JsonElement? multiagent)
+    {
+        if (multiagent is not { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } given)
+        {
+            return;
+        }
+
+        var type = WebToolRules.Text(given, "type");
+        if (type is not ("coordinator" or "multiagent_20261001"))
+        {
+            throw ApiException.Invalid("multiagent.type", "must be coordinator or multiagent_20261001.");
+        }
+
+        if (type == "coordinator" && !(given.TryGetProperty("agents", out var agents)
+            && agents.ValueKind == JsonValueKind.Array && agents.GetArrayLength() is > 0 and <= RosterMax))
+        {
+            throw ApiException.Invalid("multiagent.agents", $"must be a list of 1 to {RosterMax} agents.");
         }
     }
 

@@ -60,6 +60,11 @@ public static class AgentsApi
         string id, HttpRequest request, AgentStore store, TimeProvider clock, CancellationToken cancellationToken)
     {
         var body = await request.Read(WireJson.Default.AgentUpdate);
+        if (body.Version < 1)
+        {
+            throw ApiException.Invalid("version", "must be at least 1.");
+        }
+
         var stored = await Find(store, id, null, cancellationToken);
         if (stored.ArchivedAt is not null)
         {

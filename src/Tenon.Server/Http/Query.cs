@@ -107,6 +107,6 @@ public sealed record Cursor(string List, bool Descending, bool Backwards, string
         ? number
         : throw Foreign();
 
-    private static ApiException Foreign() =>
+    public static ApiException Foreign() =>
         ApiException.Invalid("page", "this cursor does not belong to this list.");
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Events;
+using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Storage;
 using Tenon.Wire;
@@ -24,7 +25,7 @@ public static class SessionEventsApi
 
     private static async Task<IResult> Send(string id, HttpRequest request, IGrainFactory grains) =>
         SessionsApi.Owner(
-            await grains.GetGrain<ISessionGrain>(id).Send(await request.ReadJson(WireJson.Default.EventsSend)));
+            await SessionsApi.OwnerOf(id, grains).Send(await request.ReadJson(WireJson.Default.EventsSend)));
 
     internal static async Task<IResult> ListEvents(
         string id, HttpRequest request, SessionStore store, EventLog log, CancellationToken cancellationToken)
@@ -98,7 +99,8 @@ public static class SessionThreadsApi
         string id, HttpRequest request, SessionStore store, TimeProvider clock, CancellationToken cancellationToken)
     {
         var record = await SessionsApi.Find(store, id, cancellationToken);
-        var statuses = request.Texts("statuses");
+        var statuses = request.Words("statuses", SessionStatus.Idle, SessionStatus.Running,
+            SessionStatus.Rescheduling, SessionStatus.Terminated);
         var thread = record.ToThread(clock.GetUtcNow());
         return Body.Json(
             new Page<Wire.Sessions.SessionThread>

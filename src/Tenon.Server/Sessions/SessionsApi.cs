@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Billing;
 using Tenon.Server.Events;
@@ -45,17 +46,17 @@ public static class SessionsApi
         Body.Json((await Find(store, id, cancellationToken)).ToWire(clock.GetUtcNow()), WireJson.Default.Session);
 
     private static async Task<IResult> Update(string id, HttpRequest request, IGrainFactory grains) =>
-        Owner(await grains.GetGrain<ISessionGrain>(id).Update(await request.ReadJson(WireJson.Default.SessionUpdate)));
+        Owner(await OwnerOf(id, grains).Update(await request.ReadJson(WireJson.Default.SessionUpdate)));
 
     private static async Task<IResult> Archive(string id, IGrainFactory grains) =>
-        Owner(await grains.GetGrain<ISessionGrain>(id).Archive());
+        Owner(await OwnerOf(id, grains).Archive());
 
     /// <summary>Tenon's own: ends a session that must not go on, whatever it does, within a second.</summary>
     private static async Task<IResult> Kill(string id, IGrainFactory grains) =>
         Owner(await grains.GetGrain<ISessionGrain>(id).Kill());
 
     private static async Task<IResult> Delete(string id, IGrainFactory grains) =>
-        Owner(await grains.GetGrain<ISessionGrain>(id).Delete());
+        Owner(await OwnerOf(id, grains).Delete());
 
     private static async Task<IResult> ListSessions(
         HttpRequest request, SessionStore store, TimeProvider clock, CancellationToken cancellationToken)
@@ -65,6 +66,12 @@ public static class SessionsApi
         var cursor = Cursor.Of(request, List, descending);
         var (from, to) = request.CreatedAt();
         var backwards = cursor?.Backwards == true;
+        var place = cursor is null ? null : SessionPlace.Of(cursor);
+        if (place is not null && (place.CreatedAt < from || place.CreatedAt > to))
+        {
+            throw ApiException.Invalid("page", "the created_at filter excludes the place of this cursor.");
+        }
+
         var agentId = request.Text("agent_id");
         var agentVersion = request.Number("agent_version", 1, int.MaxValue);
         if (agentVersion is not null && agentId is null)
@@ -76,7 +83,7 @@ public static class SessionsApi
         {
             // A page backwards is a page in the other order, turned round.
             Descending = descending != backwards,
-            After = cursor?.Position,
+            After = place?.Id,
             Limit = limit,
             IncludeArchived = request.Flag("include_archived"),
             AgentId = agentId,
@@ -100,14 +107,40 @@ public static class SessionsApi
             PrevPage = page.Count > 0 && (backwards ? more : cursor is not null) ? At(page[0], true) : null,
         }, WireJson.Default.TwoWayPageSession);
 
-        string At(SessionRecord record, bool back) => new Cursor(List, descending, back, record.Id).ToString();
+        string At(SessionRecord record, bool back) =>
+            new Cursor(List, descending, back, SessionPlace.Of(record).ToString()).ToString();
     }
 
     internal static async Task<SessionRecord> Find(
         SessionStore store, string id, CancellationToken cancellationToken) =>
         await store.Find(id, cancellationToken) ?? throw ApiException.NotFound("Session", id);
 
+    /// <summary>
+    /// The session's owner. Any text can stand in a path: what no session is named gets no owner, not even for as
+    /// long as it takes to find no session there.
+    /// </summary>
+    internal static ISessionGrain OwnerOf(string id, IGrainFactory grains) =>
+        id.StartsWith(IdPrefix.Session, StringComparison.Ordinal)
+            ? grains.GetGrain<ISessionGrain>(id)
+            : throw ApiException.NotFound("Session", id);
+
     internal static IResult Owner(Answer answer) => TypedResults.Text(answer.OrThrow(), "application/json");
+}
+
+/// <summary>
+/// Where a page of sessions ends. The time stands beside the id because the session may be deleted before the cursor
+/// comes back, and must then still be compared with the filter (api 0.4).
+/// </summary>
+internal sealed record SessionPlace(string Id, long CreatedAt)
+{
+    public override string ToString() => $"{Id}@{CreatedAt.ToString(CultureInfo.InvariantCulture)}";
+
+    public static SessionPlace Of(SessionRecord record) => new(record.Id, record.CreatedAt.ToMicroseconds());
+
+    /// <exception cref="ApiException">400: the cursor was not made here.</exception>
+    public static SessionPlace Of(Cursor cursor) => cursor.Position.Split('@') is [var id, var time]
+        ? new SessionPlace(id, (cursor with { Position = time }).Number())
+        : throw Cursor.Foreign();
 }
 
 /// <summary>

@@ -51,6 +51,11 @@ public sealed class AgentRulesTests(TestServer server)
             "\"tools\":[{\"type\":\"mcp_toolset\",\"mcp_server_name\":\"gone\"}]",
             "tools: the mcp_toolset names the server 'gone', which mcp_servers lacks."
         },
+        {
+            "\"tools\":[{\"type\":\"agent_toolset_20260401\"},"
+                + string.Join(',', Enumerable.Range(0, 249).Select(i => CustomTool($"t{i}"))) + "]",
+            "tools: at most 256 tools are allowed over all toolsets."
+        },
         { Servers(Server("s")), "mcp_servers: no mcp_toolset in tools refers to the server 's'." },
         { Servers(Server("s"), Server("s")), "mcp_servers.1.name: the name 's' is used twice." },
         { Servers(Server("")), "mcp_servers.0.name: must have 1 to 255 characters." },

@@ -53,6 +53,26 @@ public sealed class AgentTests(TestServer server)
         JsonAssert.Equal("""[{"type":"anthropic","skill_id":"xlsx","version":"latest"}]""", agent.At("skills"));
     }
 
+    [Fact]
+    public async Task The_sources_of_web_fetch_are_taken_as_words_and_answered_as_objects()
+    {
+        var agent = await Create("""
+            "tools":[{"type":"agent_toolset_20260401","configs":[
+             {"name":"web_fetch","blocked_domains":["a.example.com"],
+              "url_sources":{"user_input":"none","client_tool_results":{"type":"only",
+               "tools":[{"type":"tool_reference","name":"find"}]}}}]},
+             {"type":"custom","name":"find","description":"d","input_schema":{"type":"object","properties":
+              {"a.b-c_1":{"anyOf":[{"type":"string"}],"enum":[{"$ref":"a value"}]}}}}]
+            """);
+
+        JsonAssert.Equal("""
+            {"user_input":{"type":"none"},"server_tool_results":{"type":"all"},
+             "client_tool_results":{"type":"only","tools":[{"type":"tool_reference","name":"find"}]}}
+            """, agent.At("tools.0.configs.0.url_sources"));
+        JsonAssert.Equal(
+            agent.GetRawText(), (await server.Post(Path(agent), new { tools = agent.At("tools") })).Ok());
+    }
+
     [Theory]
     [InlineData("\"high\"")]
     [InlineData("{\"type\":\"high\"}")]

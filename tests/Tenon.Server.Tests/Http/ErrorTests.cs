@@ -37,6 +37,10 @@ public sealed class ErrorTests(TestServer server)
         (await server.Post(path, body)).Refused(404, "Session 'sesn_x' was not found.");
 
     [Fact]
+    public async Task An_id_that_is_no_text_to_speak_of_is_not_found() =>
+        (await server.Post("/v1/sessions/%20/archive")).Refused(404, "Session ' ' was not found.");
+
+    [Fact]
     public async Task A_known_path_with_another_verb_answers_405() =>
         (await server.Delete("/v1/agents")).Refused(405, "/v1/agents does not take DELETE.");
 
@@ -58,6 +62,9 @@ public sealed class ErrorTests(TestServer server)
     [InlineData("""{"name":"n","model":"m","tools":[null]}""", "tools.0: null is not allowed")]
     [InlineData("""{"name":"n","model":"m","mcp_servers":[null]}""", "mcp_servers.0: null is not allowed")]
     [InlineData("""{"name":"n","model":"m","skills":[null]}""", "skills.0: null is not allowed")]
+    [InlineData("""{"name":"n","model":"m","x":"\ud800"}""",
+        "The string at byte 28 has one half of a surrogate pair.")]
+    [InlineData("""{"name":"n","model":"m","\udc00":1}""", "The string at byte 24 has one half of a surrogate pair.")]
     public async Task A_bad_body_answers_400_with_the_path_in_wire_names(string body, string message) =>
         (await server.Post("/v1/agents", body)).Refused(400, message);
 
@@ -80,6 +87,30 @@ public sealed class ErrorTests(TestServer server)
         (await server.Post($"{session.Path}/events", body)).Refused(400, message);
 
         Assert.Empty(await session.Types());
+    }
+
+    [Theory]
+    [InlineData(56, 200)]
+    [InlineData(57, 400)]
+    public async Task A_body_is_taken_only_as_deep_as_it_can_be_answered(int depth, int status)
+    {
+        var inner = string.Concat(Enumerable.Repeat("[", depth - 3)) + string.Concat(Enumerable.Repeat("]", depth - 3));
+
+        var answer = await server.Post(
+            "/v1/agents", $$"""
+            {"name":"n","model":"m","tools":[{"type":"agent_toolset_20260401","x":{{inner}}}]}
+            """);
+
+        Assert.True(answer.Status == status, $"{answer.Status}: {answer.Json}");
+        Assert.Equal(200, (await server.Get("/v1/agents?limit=100")).Status);
+        if (status == 200)
+        {
+            var environment = await server.NewEnvironment();
+            var session = (await server.Post(
+                "/v1/sessions", new { agent = answer.Json.Text("id"), environment_id = environment })).Ok();
+            (await server.Get("/v1/sessions?limit=100")).Ok();
+            (await server.Get($"/v1/sessions/{session.Text("id")}/threads")).Ok();
+        }
     }
 
     [Theory]

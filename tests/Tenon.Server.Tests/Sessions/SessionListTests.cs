@@ -67,6 +67,25 @@ public sealed class SessionListTests(TestServer server)
             Ids((await server.Get($"/v1/sessions?agent_id={agentId}&{query}")).Ok());
     }
 
+    [Fact]
+    public async Task A_cursor_is_refused_with_a_filter_that_excludes_its_place_and_survives_the_sessions_deletion()
+    {
+        var (agentId, made) = await MakeSessions(3);
+        var path = $"/v1/sessions?agent_id={agentId}&limit=1";
+        var page = (await server.Get(path)).Ok();
+        var at = page.Text("data.0.created_at");
+        var cursor = page.Text("next_page");
+        (await server.Delete($"/v1/sessions/{made[2]}")).Ok();
+
+        Assert.Equal([made[1]], Ids((await server.Get($"{path}&page={cursor}")).Ok()));
+        Assert.Equal([made[1]], Ids((await server.Get($"{path}&page={cursor}&created_at[lte]={at}")).Ok()));
+        foreach (var filter in new[] { $"created_at[lt]={at}", $"created_at[gt]={at}" })
+        {
+            (await server.Get($"{path}&page={cursor}&{filter}")).Refused(
+                400, "page: the created_at filter excludes the place of this cursor.");
+        }
+    }
+
     private async Task<JsonElement> Follow(string path, JsonElement page, string cursor) =>
         (await server.Get($"{path}&page={page.Text(cursor)}")).Ok();
 

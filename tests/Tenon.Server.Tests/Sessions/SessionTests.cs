@@ -129,7 +129,8 @@ public sealed class SessionTests(TestServer server)
     [Theory]
     [InlineData("\"skills\":[{\"type\":\"anthropic\",\"skill_id\":\"pdf\"}]", "agent.skills: skills are not supported")]
     [InlineData(
-        "\"multiagent\":{\"type\":\"coordinator\"}", "agent.multiagent: agents with a roster are not supported")]
+        "\"multiagent\":{\"type\":\"coordinator\",\"agents\":[{\"type\":\"self\"}]}",
+        "agent.multiagent: agents with a roster are not supported")]
     [InlineData(
         "\"mcp_servers\":[{\"type\":\"url\",\"name\":\"s\",\"url\":\"https://example.com\"}],"
             + "\"tools\":[{\"type\":\"mcp_toolset\",\"mcp_server_name\":\"s\"}]",

@@ -1,0 +1,171 @@
+namespace Tenon.Server.Tests.Support;
+
+/// <summary>
+/// Requests that are refused, and how: the request, then its status and what its message begins with. A line that
+/// starts with a space belongs to the one before. docs/compatibility.md has the same cases as a table.
+/// </summary>
+public static class RefusalCases
+{
+    private const string Text = """
+        POST /v1/agents {"name":""}
+        400 name: must have 1 to 256 characters.
+        POST /v1/agents {"model":null}
+        400 model: null is not allowed
+        POST /v1/agents {"multiagent":{"type":"x"}}
+        400 multiagent.type: must be coordinator or multiagent_20261001.
+        POST /v1/agents {"multiagent":{"type":"coordinator","agents":[]}}
+        400 multiagent.agents: must be a list of 1 to 20 agents.
+        POST /v1/agents {"tools":[{"type":"agent_toolset_20260401"},{"type":"agent_toolset_20260401"}]}
+        400 tools.1: this toolset is in the list twice.
+        POST /v1/agents {"tools":[BUILTIN({"name":"bash"},{"name":"bash"})]}
+        400 tools.0.configs.1.name: the name 'bash' is used twice.
+        POST /v1/agents {"tools":[BUILTIN({"name":"bash","type":"read"})]}
+        400 tools.0.configs.0.type: 'read' is not the tool's name, bash.
+        POST /v1/agents {"tools":[{"type":"mcp_toolset","mcp_server_name":"s","configs":[{"name":""}]}]}
+        400 tools.0.configs.0.name: must have 1 to 128 characters.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":["a.co"],"blocked_domains":["b.co"]})]}
+        400 tools.0.configs.0: Only one of allowed_domains or blocked_domains may be set.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":[]})]}
+        400 tools.0.configs.0.allowed_domains: must be a list of 1 to 64 domains.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":["https://a.com"]})]}
+        400 tools.0.configs.0.allowed_domains.0: 'https://a.com' is not a plain domain such as example.com
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":["a.com/b"]})]}
+        400 tools.0.configs.0.allowed_domains.0: 'a.com/b' is not a plain domain such as example.com
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","blocked_domains":["a.com","*.b.com"]})]}
+        400 tools.0.configs.0.blocked_domains.1: '*.b.com' is not a plain domain such as example.com
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","blocked_domains":["10.0.0.1"]})]}
+        400 tools.0.configs.0.blocked_domains.0: '10.0.0.1' is not a plain domain such as example.com
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","blocked_domains":["com"]})]}
+        400 tools.0.configs.0.blocked_domains.0: 'com' is not a plain domain such as example.com
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","allowed_domains":["db.internal"]})]}
+        400 tools.0.configs.0.allowed_domains.0: 'db.internal' is not a public domain.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","allowed_domains":["a.com","A.com"]})]}
+        400 tools.0.configs.0.allowed_domains.1: 'A.com' is in the list twice.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","max_content_tokens":0})]}
+        400 tools.0.configs.0.max_content_tokens: must be a whole number above 0.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","url_sources":{"user_input":{"type":"only"}}})]}
+        400 tools.0.configs.0.url_sources.user_input: must be all or none.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","url_sources":
+         {"user_input":"none","client_tool_results":"none","server_tool_results":"none"}})]}
+        400 tools.0.configs.0.url_sources: must leave at least one source.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","url_sources":
+         {"client_tool_results":{"type":"only","tools":[]}}})]}
+        400 tools.0.configs.0.url_sources.client_tool_results.tools: must be a list of 1 to 128 tools.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","url_sources":
+         {"client_tool_results":{"type":"only","tools":[{"type":"tool_reference","name":"x"}]}}})]}
+        400 tools.0.configs.0.url_sources.client_tool_results.tools.0.name: 'x' is not a tool that gives
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","url_sources":
+         {"server_tool_results":{"type":"except","tools":[{"type":"tool_reference","name":"bash"}]}}})]}
+        400 tools.0.configs.0.url_sources.server_tool_results.tools.0.name: 'bash' is not a tool that gives
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","user_location":{"type":"exact"}})]}
+        400 tools.0.configs.0.user_location: must have the type approximate.
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","user_location":{"type":"approximate","country":"no"}})]}
+        400 tools.0.configs.0.user_location.country: must be two capital letters (ISO 3166-1).
+        POST /v1/agents {"tools":[BUILTIN({"name":"web_search","user_location":{"type":"approximate","timezone":"x"}})]}
+        400 tools.0.configs.0.user_location.timezone: must be an IANA time zone such as Europe/Oslo.
+        POST /v1/agents {"tools":[CUSTOM({"type":5})]}
+        400 tools.0.input_schema: must be a JSON Schema with "type": "object".
+        POST /v1/agents {"tools":[CUSTOM({"type":"object","anyOf":[]})]}
+        400 tools.0.input_schema.anyOf: is not allowed at the top of the schema.
+        POST /v1/agents {"tools":[CUSTOM({"type":"object","properties":{"a b":{}}})]}
+        400 tools.0.input_schema.properties: the name 'a b' must be 1 to 64 letters, digits, underscores, dots and
+        POST /v1/agents {"tools":[CUSTOM({"type":"object","properties":{"a":{"items":[{"$ref":"#"}]}}})]}
+        400 tools.0.input_schema.properties.a.items.0.$ref: references are not allowed in an input schema.
+        POST /v1/agents/{agent} {"version":0}
+        400 version: must be at least 1.
+        POST /v1/agents/{agent} {"version":7}
+        409 Agent '{agent}' is at version 1, not 7
+        POST /v1/agents/{agent} {"name":null}
+        400 name: cannot be cleared.
+        POST /v1/agents/{archived_agent} {"name":"m"}
+        400 Agent '{archived_agent}' is archived and cannot change.
+        GET /v1/agents/{agent}?version=2
+        404 Version 2 of agent '{agent}' was not found.
+        GET /v1/agents?limit=101
+        400 limit: '101' is not a number from 1 to 100.
+        POST /v1/environments {"name":""}
+        400 name: must have 1 to 256 characters.
+        POST /v1/environments {"scope":"x"}
+        400 scope: 'x' is neither organization nor account.
+        POST /v1/environments {"config":{"type":"x"}}
+        400 config.type: 'x' is neither cloud nor self_hosted.
+        POST /v1/environments {"config":{"type":"cloud","networking":{"type":"limited"},"packages":{"pip":["x"]}}}
+        400 config.packages: packages under limited networking need allow_package_managers.
+        POST /v1/environments/{env} {"config":{"type":"self_hosted"}}
+        400 config.type: an environment cannot change from cloud to self_hosted. (invalid_config_type_change)
+        POST /v1/environments/{archived_env} {"name":"m"}
+        400 Environment '{archived_env}' is archived and cannot change. (environment_archived)
+        GET /v1/environments/env_x
+        404 Environment 'env_x' was not found. (environment_not_found)
+        POST /v1/sessions {"title":5}
+        400 title: the value has the wrong type
+        POST /v1/sessions {"agent":"agent_x"}
+        404 Agent 'agent_x' was not found.
+        POST /v1/sessions {"agent":"{archived_agent}"}
+        400 agent: agent '{archived_agent}' is archived.
+        POST /v1/sessions {"agent":{"type":"agent_with_overrides","id":"{agent}","model":null}}
+        400 agent.model: agent_model_required
+        POST /v1/sessions {"environment_id":"{archived_env}"}
+        400 environment_id: environment '{archived_env}' is archived. (environment_archived)
+        POST /v1/sessions {"initial_events":[{"type":"user.interrupt"}]}
+        400 initial_events.0.type: 'user.interrupt' cannot start a session
+        POST /v1/sessions/{session} {"vault_ids":["vlt_x"]}
+        400 vault_ids: cannot change after creation.
+        POST /v1/sessions/{archived_session}/events {"events":[{"type":"user.interrupt"}]}
+        409 Session '{archived_session}' is archived
+        POST /v1/sessions/{session}/events {"events":[]}
+        400 events: must not be empty.
+        POST /v1/sessions/{session}/events {"events":[{"type":"agent.message","content":[]}]}
+        400 events.0.type: 'agent.message' is not an event that clients send.
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.tool_result","tool_use_id":"sevt_1"}]}
+        400 events.0: user.tool_result is only for sessions in self_hosted environments.
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.interrupt","session_thread_id":"sthr_x"}]}
+        400 events.0.session_thread_id: the session has no thread 'sthr_x'.
+        POST /v1/sessions/{session}/events {"events":[{"type":"system.message","content":[{"type":"text","text":"s"}]}]}
+        400 events.0: a system.message must be the last event and directly follow
+        GET /v1/sessions?agent_version=1
+        400 agent_version: needs agent_id.
+        GET /v1/sessions/{session}/threads?statuses[]=x
+        400 statuses: 'x' is not one of idle, running, rescheduling, terminated.
+        GET /v1/sessions/{session}/events/stream?event_deltas[]=x
+        400 event_deltas: 'x' is not one of agent.message, agent.thinking.
+        """;
+
+    /// <summary>Every case, its parts as the table shows them.</summary>
+    public static IReadOnlyList<Refused> All { get; } = [.. Read()];
+
+    private static IEnumerable<Refused> Read()
+    {
+        var request = "";
+        foreach (var line in Text.ReplaceLineEndings("\n").Split('\n'))
+        {
+            if (line is ['4', ..])
+            {
+                var coded = line.EndsWith(')') && line.LastIndexOf(" (", StringComparison.Ordinal) is var at
+                    && line[(at + 2)..^1].Contains('_') ? at : line.Length;
+                yield return new Refused(request, int.Parse(line[..3]), line[4..coded],
+                    coded == line.Length ? null : line[(coded + 2)..^1]);
+            }
+            else
+            {
+                request = line is [' ', ..] ? request + line.Trim() : line;
+            }
+        }
+    }
+}
+
+/// <param name="Request">Verb, path and body; the names in braces stand for ids.</param>
+/// <param name="Message">What the message begins with.</param>
+public sealed record Refused(string Request, int Status, string Message, string? ErrorCode)
+{
+    public string ErrorType => Status switch
+    {
+        404 => "not_found_error",
+        409 => "conflict_error",
+        _ => "invalid_request_error",
+    };
+
+    /// <summary>The case as a row of docs/compatibility.md.</summary>
+    public string Row =>
+        $"| `{Request}` | {Status} | `{ErrorType}`{(ErrorCode is null ? "" : $", `{ErrorCode}`")} | {Message} |";
+}
