@@ -2,8 +2,6 @@ using Tenon.Server.Events;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Server.Tools;
-using Tenon.Wire;
-using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
 
@@ -220,126 +218,6 @@ public sealed partial class Turn(
 
         return ModelResponse.Failed(ModelFaultKind.Unavailable, "The model's answer ended without a stop reason.");
     }
-
-    /// <summary>
-    /// The answer as it is logged: what the model said first, then what clients see of it, all in one append.
-    /// </summary>
-    private List<object> Answer(
-        string startId, ModelResponse response, MessagePreview preview, Verdicts verdicts)
-    {
-        var refused = response.Stop == ModelStop.Refusal;
-        var content = refused ? [] : response.Content;
-        var usage = response.Usage + verdicts.Usage;
-        var costUsd = log.Prices.RequestUsd(agent.Model with { Id = AskedModel }, usage);
-        var uses = content.OfType<ModelToolUse>().ToList();
-        var callIds = uses.ConvertAll(_ => log.NextId());
-        var entries = new List<object>
-        {
-            new ModelAnswer
-            {
-                Model = AskedModel,
-                Content = content,
-                CallIds = callIds,
-                Usage = usage,
-                CostUsd = costUsd ?? 0,
-                IsUnpriced = costUsd is null,
-            },
-        };
-        if (response.Content.Any(block => block is ModelThinking or ModelRedactedThinking))
-        {
-            entries.Add(new AgentThinking { Id = preview.ThinkingId });
-        }
-
-        if (response.Content.OfType<ModelText>().Where(text => text.Text.Length > 0).ToList() is { Count: > 0 } said)
-        {
-            entries.Add(new AgentMessage
-            {
-                Id = preview.MessageId,
-                Content = said.ConvertAll(text => ContentBlock.Of(text.Text)),
-            });
-        }
-
-        entries.AddRange(uses.Zip(callIds, (use, id) => ToEvent(use, id, verdicts)));
-        entries.Add(RequestEnd(agent, startId, isError: false, response.Usage));
-        return entries;
-    }
-
-    /// <summary>Asks the judge about every call under <c>auto</c>. It sees what the model saw.</summary>
-    private async Task<Verdicts> JudgeCalls(
-        ModelRequest request, ModelResponse response, CancellationToken cancellationToken)
-    {
-        var verdicts = new Dictionary<string, string>();
-        var usage = new ModelUsage();
-        foreach (var use in response.Content.OfType<ModelToolUse>()
-            .Where(use => Permission.IsJudged(agent.Tools, use.Name)))
-        {
-            (verdicts[use.Id], var used) = await Judge.Ask(model, request, use, cancellationToken);
-            usage += used;
-        }
-
-        return new Verdicts(verdicts, usage);
-    }
-
-    private SessionEvent ToEvent(ModelToolUse use, string id, Verdicts verdicts)
-    {
-        if (agent.Tools.OfType<Wire.Agents.CustomTool>().Any(tool => tool.Name == use.Name))
-        {
-            return new AgentCustomToolUse { Id = id, Name = use.Name, Input = use.Input };
-        }
-
-        var permission = Permission.Of(agent.Tools, use.Name, verdicts.Of(use.Id));
-        return new AgentToolUse
-        {
-            Id = id,
-            Name = use.Name,
-            Input = use.Input,
-            EvaluatedPermission = permission.Verdict,
-            Evaluation = permission.Evaluation,
-        };
-    }
-
-    private async Task Retry(
-        string startId, ModelFault fault, ModelUsage usage, CancellationToken cancellationToken)
-    {
-        var (type, canRetry) = Faults.Describe(fault.Kind);
-        var attempt = History.FaultsInARow + 1;
-        var isLast = !canRetry || attempt >= limits.ModelAttemptsMax;
-        var end = RequestEnd(agent, startId, isError: true, usage);
-        var fallback = isLast ? NextFallback() : null;
-        if (isLast && fallback is null)
-        {
-            await log.Append(end);
-            await Exhaust(type, fault.Message);
-            return;
-        }
-
-        List<object> told = [end, Error(type, fault.Message, "retrying"), .. Rescheduled()];
-        if (fallback is not null)
-        {
-            told.Add(new ModelSwitched(fallback));
-        }
-
-        await log.Append(told);
-        if (fallback is null)
-        {
-            await Task.Delay(Faults.Delay(attempt, fault.RetryAfter, limits), clock, cancellationToken);
-        }
-
-        await log.Append(Running(agent, log));
-    }
-
-    /// <summary>The model to fall back to after one that failed for good; null when there is none left.</summary>
-    private string? NextFallback()
-    {
-        var fallbacks = model.Fallbacks(agent.Model.Id);
-        return fallbacks.Skip(History.Fallback is { } now ? fallbacks.ToList().IndexOf(now) + 1 : 0).FirstOrDefault();
-    }
-
-    private IReadOnlyList<object> Rescheduled() =>
-    [
-        new SessionStatusRescheduled(),
-        new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = agent.Name },
-    ];
 
     /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>
     private List<object> TakeWaiting() =>

@@ -1,0 +1,51 @@
+using Tenon.Server.Models;
+using Tenon.Wire.Events;
+
+namespace Tenon.Server.Harness;
+
+/// <content>What follows a model's fault: the same model again, the next of its route, or the end of the turn.</content>
+public sealed partial class Turn
+{
+    private async Task Retry(
+        string startId, ModelFault fault, ModelUsage usage, CancellationToken cancellationToken)
+    {
+        var (type, canRetry) = Faults.Describe(fault.Kind);
+        var attempt = History.FaultsInARow + 1;
+        var isLast = !canRetry || attempt >= limits.ModelAttemptsMax;
+        var end = RequestEnd(agent, startId, isError: true, usage);
+        var fallback = isLast ? NextFallback() : null;
+        if (isLast && fallback is null)
+        {
+            await log.Append(end);
+            await Exhaust(type, fault.Message);
+            return;
+        }
+
+        List<object> told = [end, Error(type, fault.Message, "retrying"), .. Rescheduled()];
+        if (fallback is not null)
+        {
+            told.Add(new ModelSwitched(fallback));
+        }
+
+        await log.Append(told);
+        if (fallback is null)
+        {
+            await Task.Delay(Faults.Delay(attempt, fault.RetryAfter, limits), clock, cancellationToken);
+        }
+
+        await log.Append(Running(agent, log));
+    }
+
+    /// <summary>The model to fall back to after one that failed for good; null when there is none left.</summary>
+    private string? NextFallback()
+    {
+        var fallbacks = model.Fallbacks(agent.Model.Id);
+        return fallbacks.Skip(History.Fallback is { } now ? fallbacks.ToList().IndexOf(now) + 1 : 0).FirstOrDefault();
+    }
+
+    private IReadOnlyList<object> Rescheduled() =>
+    [
+        new SessionStatusRescheduled(),
+        new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = agent.Name },
+    ];
+}
