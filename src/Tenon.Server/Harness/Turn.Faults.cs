@@ -3,7 +3,7 @@ using Tenon.Wire.Events;
 
 namespace Tenon.Server.Harness;
 
-/// <content>What follows a model's fault: the same model again, the next of its route, or the end of the turn.</content>
+/// <content>What follows a model's fault: the same model again, the next of its route, or the turn's end.</content>
 public sealed partial class Turn
 {
     private async Task Retry(
