@@ -30,6 +30,9 @@ public sealed partial class Turn(
     // Appends that nothing has acted on yet. They are awaited before something does, and before the turn is left.
     private Task _pending = Task.CompletedTask;
 
+    /// <summary>Another owner was at work on this turn, so that it may have sent the calls that are open.</summary>
+    public bool IsTakenOver { get; init; }
+
     private History History => log.History;
 
     /// <summary>
@@ -153,7 +156,7 @@ public sealed partial class Turn(
     /// <summary>Takes over what an earlier owner left: its open request is over, its open calls may have run.</summary>
     private async Task Resume()
     {
-        _inherited = History.Round.Select(call => call.Id).ToHashSet();
+        _inherited = IsTakenOver ? History.Round.Select(call => call.Id).ToHashSet() : [];
         var left = new List<object>();
         if (History.OpenRequestId is { } open)
         {

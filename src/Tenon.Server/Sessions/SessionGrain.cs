@@ -30,6 +30,7 @@ public sealed partial class SessionGrain(
     private SessionLog _log = null!;
     private Turn? _turn;
     private Task _running = Task.CompletedTask;
+    private bool _takesOver;
 
     // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
     private readonly CancellationTokenSource _stop =
@@ -48,6 +49,7 @@ public sealed partial class SessionGrain(
                 Row = (history, now) => (_record = _record.After(history, now, prices)).ToRow(),
             };
             _log.Load();
+            _takesOver = _log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling;
         }
     }
 
@@ -213,7 +215,11 @@ public sealed partial class SessionGrain(
 
         var agent = _record.Definition.Agent;
         _turn = new Turn(
-            agent, _log, model, new ToolRunner(sandboxes, _record.Id), feed, limits, clock);
+            agent, _log, model, new ToolRunner(sandboxes, _record.Id), feed, limits, clock)
+        {
+            IsTakenOver = _takesOver,
+        };
+        _takesOver = false;
         _running = RunTurn(_turn);
     }
 

@@ -3,6 +3,7 @@ using Tenon.Server.Harness;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
+using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 using Xunit;
@@ -12,6 +13,8 @@ namespace Tenon.Server.Tests.Harness;
 /// <summary>What a new owner does with a log that an earlier one left in the middle of a turn.</summary>
 public sealed class RecoveryTests
 {
+    private static readonly PermissionPolicy Ask = new() { Type = PermissionPolicy.AlwaysAsk };
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -102,6 +105,31 @@ public sealed class RecoveryTests
 
         var result = world.Events<AgentToolResult>().Single();
         Assert.Equal([ContentBlock.Of("ran")], result.Content);
+    }
+
+    [Fact]
+    public async Task A_call_that_waited_for_the_client_runs_although_its_sandbox_is_gone()
+    {
+        await using var world = new TurnWorld(new AgentToolset
+        {
+            Configs = [new ToolConfig { Name = "bash", PermissionPolicy = Ask }],
+        });
+        world.Model.Calls("glob", """{"pattern":"*"}""").Calls("bash", """{"command":"echo ran"}""", "call_2");
+        await world.Send("go");
+        await world.Run(Token);
+        var waiting = world.Events<SessionStatusIdle>().Single().StopReason.EventIds!.Single();
+
+        await world.LoseSandbox();
+        world.Crash();
+        world.Model.Says("done");
+        await world.Log.Append(
+            [
+                world.Log.Stamp(new UserToolConfirmation { ToolUseId = waiting, Result = "allow" }),
+                .. Turn.Running(world.Agent, world.Log),
+            ]);
+        await world.Run(Token);
+
+        Assert.Equal([ContentBlock.Of("ran")], world.Events<AgentToolResult>()[^1].Content);
     }
 
     private static void Script(ScriptedModel model, int from)

@@ -28,6 +28,7 @@ public sealed class TurnWorld : IAsyncDisposable
     private readonly IdSource _ids;
     private readonly string _sessionId;
     private readonly IModel _model;
+    private bool _isTakenOver;
 
     public TurnWorld(params AgentTool[] tools)
         : this(null, tools)
@@ -105,7 +106,11 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>Runs a turn to its end.</summary>
     public async Task Run(CancellationToken cancellationToken)
     {
-        Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock);
+        Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock)
+        {
+            IsTakenOver = _isTakenOver,
+        };
+        _isTakenOver = false;
         using (Turn)
         {
             await Turn.Run(cancellationToken);
@@ -121,6 +126,9 @@ public sealed class TurnWorld : IAsyncDisposable
 
     /// <summary>The last owner is gone; a new one knows what the log says.</summary>
     public void Crash() => Log = NewOwner();
+
+    /// <summary>The sandbox is gone with its processes; the files stay.</summary>
+    public Task LoseSandbox() => _sandboxes.Stop(_sessionId, CancellationToken.None);
 
     /// <summary>A log that starts as a copy of another's first entries.</summary>
     public async Task Copy(IEnumerable<LogEntry> entries)
@@ -200,6 +208,7 @@ public sealed class TurnWorld : IAsyncDisposable
             Budget = Budget,
         };
         log.Load();
+        _isTakenOver = log.History.Status != SessionStatus.Idle;
         return log;
     }
 
