@@ -47,15 +47,8 @@ internal static class Judge
                 $"The user's words:\n{Conversation(asked.Messages)}\n\nThe call:\n{call.Name} {input}")])],
             MaxOutputTokens = OutputTokensMax,
         };
-        await foreach (var chunk in model.Stream(request, cancellationToken))
-        {
-            if (chunk is ModelChunk.Finished finished)
-            {
-                return (Verdict(finished.Response), finished.Response.Usage);
-            }
-        }
-
-        return ("ask", new ModelUsage());
+        var response = await model.Answer(request, cancellationToken);
+        return (Verdict(response), response.Usage);
     }
 
     private static string Verdict(ModelResponse response)

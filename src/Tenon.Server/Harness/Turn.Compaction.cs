@@ -34,7 +34,7 @@ public sealed partial class Turn
         request = request with { Messages = [.. request.Messages.SkipLast(1), asked] };
         var startId = log.NextId();
         _pending = log.Append(new ModelRequestStart { Id = startId });
-        var response = await Finish(request, cancellationToken);
+        var response = await model.Answer(request, cancellationToken);
         var summary = string.Concat(response.Content.OfType<ModelText>().Select(text => text.Text));
         var fault = response.Fault ?? (summary.Length > 0 ? null : new ModelFault(
             ModelFaultKind.Unavailable, "The model gave no summary of the conversation.", null));
@@ -56,19 +56,6 @@ public sealed partial class Turn
                 IsUnpriced = costUsd is null,
             },
             new AgentThreadContextCompacted());
-    }
-
-    private async Task<ModelResponse> Finish(ModelRequest request, CancellationToken cancellationToken)
-    {
-        await foreach (var chunk in model.Stream(request, cancellationToken))
-        {
-            if (chunk is ModelChunk.Finished finished)
-            {
-                return finished.Response;
-            }
-        }
-
-        return ModelResponse.Failed(ModelFaultKind.Unavailable, "The model's answer ended without a stop reason.");
     }
 
     /// <summary>

@@ -74,7 +74,7 @@ public sealed partial class Turn(
             await Resume();
             while (IsDue(History))
             {
-                await StepOrClose(cancellationToken);
+                await InterruptibleStep(cancellationToken);
             }
         }
         finally
@@ -84,7 +84,7 @@ public sealed partial class Turn(
         }
     }
 
-    private async Task StepOrClose(CancellationToken cancellationToken)
+    private async Task InterruptibleStep(CancellationToken cancellationToken)
     {
         using (var step = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _interrupt.Token))
         {
@@ -94,15 +94,15 @@ public sealed partial class Turn(
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                // The user interrupted: whatever was cut short is closed in the log, then waiting input goes on.
+                // The user interrupted what ran.
             }
         }
 
+        // The interrupt itself waits in the log, so the next step closes what it cut short: once, whenever it came.
         if (_interrupt.IsCancellationRequested)
         {
             _interrupt.Dispose();
             _interrupt = new CancellationTokenSource();
-            await CloseInterrupted();
         }
     }
 
@@ -219,7 +219,7 @@ public sealed partial class Turn(
             }
         }
 
-        return ModelResponse.Failed(ModelFaultKind.Unavailable, "The model's answer ended without a stop reason.");
+        return ModelResponse.Unfinished;
     }
 
     /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>

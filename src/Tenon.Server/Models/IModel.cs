@@ -11,6 +11,20 @@ public interface IModel
     /// <summary>Chunks in order; the last one, and only the last, is <see cref="ModelChunk.Finished"/>.</summary>
     IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken);
 
+    /// <summary>The whole answer at once, for who shows nothing of it while it is made.</summary>
+    async Task<ModelResponse> Answer(ModelRequest request, CancellationToken cancellationToken)
+    {
+        await foreach (var chunk in Stream(request, cancellationToken))
+        {
+            if (chunk is ModelChunk.Finished finished)
+            {
+                return finished.Response;
+            }
+        }
+
+        return ModelResponse.Unfinished;
+    }
+
     /// <summary>The most tokens that a request to <paramref name="model"/> may have.</summary>
     int ContextWindow(string model) => ModelCatalog.UnknownInputTokensMax;
 

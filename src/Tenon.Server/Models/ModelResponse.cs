@@ -34,6 +34,10 @@ public sealed record ModelResponse
 
     public ModelRefusal? Refusal { get; init; }
 
+    /// <summary>What stands for an answer whose stream ended without one.</summary>
+    public static ModelResponse Unfinished { get; } =
+        Failed(ModelFaultKind.Unavailable, "The model's answer ended without a stop reason.");
+
     public static ModelResponse Failed(ModelFaultKind kind, string message, TimeSpan? retryAfter = null) =>
         new() { Stop = ModelStop.Fault, Fault = new ModelFault(kind, message, retryAfter) };
 }

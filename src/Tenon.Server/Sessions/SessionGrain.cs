@@ -83,7 +83,7 @@ public sealed partial class SessionGrain(
 
         var entries = Accept(events);
         var durable = _log.Append(entries);
-        if (events.Any(@event => @event is UserInterrupt))
+        if (entries.Any(entry => entry is Waiting { Event: UserInterrupt }))
         {
             _turn?.Interrupt();
         }

@@ -173,4 +173,18 @@ public sealed class TurnFaultTests
         Assert.Contains(new ModelText("be brief"), world.Model.Requests.First().Messages[^1].Content);
         Assert.Single(world.Events<SessionStatusIdle>());
     }
+
+    [Fact]
+    public async Task An_interrupt_that_comes_between_two_steps_ends_the_turn_once()
+    {
+        await using var world = new TurnWorld();
+        world.Model.Says("never asked");
+        await world.Send("hi");
+        await world.Log.Append(new Waiting(new UserInterrupt()));
+
+        await world.Run(Token, isInterrupted: true);
+
+        Assert.Single(world.Events<SessionStatusIdle>());
+        Assert.Empty(world.Model.Requests);
+    }
 }

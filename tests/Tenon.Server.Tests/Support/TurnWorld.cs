@@ -104,7 +104,8 @@ public sealed class TurnWorld : IAsyncDisposable
     }
 
     /// <summary>Runs a turn to its end.</summary>
-    public async Task Run(CancellationToken cancellationToken)
+    /// <param name="isInterrupted">An interrupt reaches the turn before its first step.</param>
+    public async Task Run(CancellationToken cancellationToken, bool isInterrupted = false)
     {
         Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock)
         {
@@ -113,6 +114,11 @@ public sealed class TurnWorld : IAsyncDisposable
         _isTakenOver = false;
         using (Turn)
         {
+            if (isInterrupted)
+            {
+                Turn.Interrupt();
+            }
+
             await Turn.Run(cancellationToken);
         }
     }
