@@ -110,10 +110,12 @@ public sealed class ServerProcess : IAsyncDisposable
     /// </summary>
     public async Task SandboxWrote(string line, string fileName, CancellationToken cancellationToken)
     {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(StartTime);
         while (!Directory.EnumerateFiles(_data, fileName, SearchOption.AllDirectories)
             .Any(path => File.ReadLines(path).Contains(line)))
         {
-            await Task.Delay(PollInterval, cancellationToken);
+            await Task.Delay(PollInterval, deadline.Token);
         }
     }
 
