@@ -85,6 +85,7 @@ public static class TenonServer
     private static void AddSessions(IServiceCollection services)
     {
         services.AddSingleton<SessionRules>();
+        services.AddSingleton<SessionServices>();
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
     }

@@ -33,6 +33,7 @@ public sealed partial class TidyLayoutTests
         // A refusal crosses from a session's owner to the request as data.
         "src/Tenon.Server/Sessions/ISessionGrain.cs uses Http",
         "src/Tenon.Server/Sessions/SessionGrain.cs uses Http",
+        "src/Tenon.Server/Sessions/SessionOwner.cs uses Http",
     ];
 
     [Fact]

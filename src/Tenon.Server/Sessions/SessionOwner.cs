@@ -1,0 +1,292 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using Tenon.Server.Events;
+using Tenon.Server.Harness;
+using Tenon.Server.Http;
+using Tenon.Server.Storage;
+using Tenon.Server.Tools;
+using Tenon.Wire;
+using Tenon.Wire.Events;
+using Tenon.Wire.Http;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>
+/// Who a session belongs to at this moment: it accepts input and runs the turn as a task beside it. Everything that it
+/// knows is in the log, so it may vanish at any time and another one goes on.
+/// </summary>
+/// <remarks>
+/// Not thread-safe: all calls and continuations must run on one scheduler, one at a time, as those of a grain do.
+/// After a <see cref="SequenceConflictException"/> or a <see cref="LogUnavailableException"/> what is in memory is
+/// ahead of the log, and the owner must be dropped.
+/// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "RunTurn disposes the turn it was given.")]
+public sealed partial class SessionOwner
+{
+    private readonly SessionServices _services;
+    private readonly ISessionHost _host;
+    private readonly ILogger _logger;
+    private readonly SessionLog _log;
+
+    // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
+    private readonly CancellationTokenSource _stop;
+
+    private SessionRecord? _record;
+    private Turn? _turn;
+    private Task _running = Task.CompletedTask;
+    private bool _takesOver;
+    private bool _isLost;
+
+    /// <param name="stopping">The server stops: the turn is left as it stands.</param>
+    public SessionOwner(
+        SessionRecord record, SessionServices services, ISessionHost host, ILogger logger, CancellationToken stopping)
+    {
+        (_record, _services, _host, _logger) = (record, services, host, logger);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        _log = new SessionLog(services.Log, record.Id, record.ThreadId, services.Ids, services.Clock)
+        {
+            Prices = services.Prices,
+            Budget = record.Definition.Budget,
+            Row = (history, now) => (_record = Record().After(history, now, services.Prices)).ToRow(),
+        };
+        _log.Load();
+        _takesOver = _log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling;
+    }
+
+    /// <summary>Goes on with whatever the log says is unfinished.</summary>
+    public void Wake() => StartTurn();
+
+    /// <summary>Completes when nothing runs any more.</summary>
+    public async Task Leave()
+    {
+        await _running;
+        _stop.Dispose();
+    }
+
+    /// <summary>Accepts client events, all or none. The wire JSON of the echoed events.</summary>
+    /// <exception cref="ApiException">The batch was refused, and nothing was changed.</exception>
+    public async Task<string> Send(string body)
+    {
+        var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
+        RefuseArchived();
+        BudgetRules.CheckEvents(events, _log);
+        SessionInput.Check(events, _log.History, _log.ThreadId);
+        if (Turn.IsPaused(_log))
+        {
+            // Nothing runs that an interrupt could stop: it is accepted and leaves no trace.
+            events = [.. events.Where(@event => @event is not UserInterrupt)];
+            if (events.Count == 0)
+            {
+                return JsonSerializer.Serialize(new Page<JsonElement> { Data = [] }, WireJson.Default.PageJsonElement);
+            }
+        }
+
+        var entries = Accept(events);
+        var durable = _log.Append(entries);
+        if (entries.Any(entry => entry is Waiting { Event: UserInterrupt }))
+        {
+            _turn?.Interrupt();
+        }
+
+        // The model may be asked while the message is being flushed: a request is harmless to repeat, and nothing of
+        // the answer is shown, or acted on, before all that stands before it is durable.
+        StartTurn();
+        await durable;
+        var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : (SessionEvent)entry)
+            .Where(@event => @event.Type.StartsWith("user.", StringComparison.Ordinal) || @event is SystemMessage)
+            .Select(@event => JsonSerializer.SerializeToElement(@event, WireJson.Default.SessionEvent));
+        return JsonSerializer.Serialize(new Page<JsonElement> { Data = [.. echoed] }, WireJson.Default.PageJsonElement);
+    }
+
+    /// <summary>Changes title, metadata, tools or budget. The session's wire JSON.</summary>
+    /// <exception cref="ApiException">The change was refused.</exception>
+    public async Task<string> Update(string body)
+    {
+        var update = JsonSerializer.Deserialize(body, WireJson.Default.SessionUpdate)!;
+        RefuseArchived();
+        var record = Record();
+        var next = SessionUpdates.Apply(record.Definition, update, isIdle: _log.History.Status == SessionStatus.Idle)
+            with { Budget = BudgetRules.Change(update.Budget, _log) };
+        if (SessionUpdates.Changes(record.Definition, next) is { } changed)
+        {
+            _record = record with { Definition = next };
+
+            // The budget and what it held back go on together, or a crash between them would leave the session idle.
+            var resumes = changed.Budget.IsGiven && Turn.HasPausedWork(_log.History);
+            var durable = _log.Append(
+                resumes ? [changed, .. Turn.Running(next.Agent, _log)] : [changed], SaveKind.Definition);
+            StartTurn();
+            await durable;
+        }
+
+        return Wire();
+    }
+
+    /// <summary>Ends the session; its history stays. The session's wire JSON.</summary>
+    /// <exception cref="ApiException">It is at work.</exception>
+    public async Task<string> Archive()
+    {
+        var record = Record();
+        RefuseRunning("archived");
+        if (record.ArchivedAt is null)
+        {
+            _record = record with { ArchivedAt = _services.Clock.GetUtcNow() };
+            await _log.Append(new SessionStatusTerminated());
+        }
+
+        return Wire();
+    }
+
+    /// <summary>Stops what the session does, at once and for good. The session's wire JSON.</summary>
+    public async Task<string> Kill()
+    {
+        var record = Record();
+        if (record.ArchivedAt is null)
+        {
+            await _stop.CancelAsync();
+            await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
+            await _running;
+            var agent = record.Definition.Agent;
+            _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
+            await _log.Append([.. Turn.Closing(agent, _log), new SessionStatusTerminated()]);
+        }
+
+        return Wire();
+    }
+
+    /// <summary>Ends the session and removes it with its sandbox. The wire JSON of the deletion.</summary>
+    /// <exception cref="ApiException">It is at work.</exception>
+    public async Task<string> Delete()
+    {
+        var record = Record();
+        RefuseRunning("deleted");
+
+        // The row outlives the session until streams have seen the last event; what it was told does not.
+        _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent
+            with { System = null, Tools = [] } } };
+        await _log.Append([new SessionDeleted()], SaveKind.Definition, purge: true);
+        _record = null;
+        _host.Drop();
+        await _services.Sandboxes.Destroy(record.Id, CancellationToken.None);
+        return JsonSerializer.Serialize(
+            new Deleted { Id = record.Id, Type = "session_deleted" }, WireJson.Default.Deleted);
+    }
+
+    /// <summary>
+    /// The entries that accept a batch. What can take effect at once does; the rest waits in the log. The ids and the
+    /// times that clients get back are those that are stored.
+    /// </summary>
+    private List<object> Accept(IReadOnlyList<SessionEvent> events)
+    {
+        var history = _log.History;
+        var idle = history.Status == SessionStatus.Idle;
+        var blocked = history.Round.Count > 0;
+        var answered = events.Select(Answered).ToHashSet();
+
+        // What the application says about results is for the same request to the model as the results themselves.
+        var resolves = history.Round.All(call => !call.IsOpen || (call.IsCustom && answered.Contains(call.Id)));
+        var entries = new List<object>();
+        foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
+        {
+            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult
+                || (idle && (!blocked || (@event is SystemMessage && resolves)));
+            entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
+        }
+
+        if (!idle || !entries.Any(entry => entry is not (Waiting or UserInterrupt)))
+        {
+            return entries;
+        }
+
+        var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
+        entries.AddRange(remaining.Count == 0
+            ? Turn.Running(Record().Definition.Agent, _log)
+            : Turn.Idle(
+                Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
+        return entries;
+    }
+
+    private static string? Answered(SessionEvent @event) => @event switch
+    {
+        UserToolConfirmation confirmation => confirmation.ToolUseId,
+        UserCustomToolResult result => result.CustomToolUseId,
+        _ => null,
+    };
+
+    private void StartTurn()
+    {
+        if (_record is null || _turn is not null || _isLost || _stop.IsCancellationRequested
+            || !Turn.IsDue(_log.History))
+        {
+            return;
+        }
+
+        var agent = _record.Definition.Agent;
+        _turn = new Turn(
+            agent, _log, _services.Model, new ToolRunner(_services.Sandboxes, _record.Id), _services.Feed,
+            _services.Limits, _services.Clock)
+        {
+            IsTakenOver = _takesOver,
+        };
+        _takesOver = false;
+        _running = RunTurn(_turn);
+    }
+
+    private async Task RunTurn(Turn turn)
+    {
+        // A turn may outlast the time after which an owner without requests is let go.
+        _host.Hold();
+        try
+        {
+            await turn.Run(_stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The log says where the next owner goes on, or that there is nothing to go on with.
+        }
+        catch (Exception exception)
+        {
+            // Another owner, a log that takes nothing, or a fault of ours. What is in memory is worth nothing now; the
+            // next owner folds the log and goes on from there.
+            LogFailed(_log.SessionId, exception);
+            _isLost = true;
+            _host.Drop();
+        }
+        finally
+        {
+            _turn = null;
+            turn.Dispose();
+            _host.Release();
+        }
+
+        // Input that came while the last entries were being flushed has found no turn to start.
+        StartTurn();
+    }
+
+    private SessionRecord Record() =>
+        _record ?? throw ApiException.NotFound("Session", _log.SessionId);
+
+    private string Wire() =>
+        JsonSerializer.Serialize(Record().ToWire(_services.Clock.GetUtcNow()), WireJson.Default.Session);
+
+    private void RefuseArchived()
+    {
+        if (Record().ArchivedAt is not null)
+        {
+            throw ApiException.Conflict($"Session '{Record().Id}' is archived and takes no more events or changes.");
+        }
+    }
+
+    private void RefuseRunning(string what)
+    {
+        if (_log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling)
+        {
+            throw ApiException.Invalid("",
+                $"Session '{Record().Id}' is {_log.History.Status} and cannot be {what}: interrupt it first.");
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "The turn of {SessionId} was left where it stood")]
+    private partial void LogFailed(string sessionId, Exception exception);
+}

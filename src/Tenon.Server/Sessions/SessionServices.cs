@@ -1,0 +1,26 @@
+using Tenon.Server.Billing;
+using Tenon.Server.Events;
+using Tenon.Server.Harness;
+using Tenon.Server.Models;
+using Tenon.Server.Sandboxes;
+using Tenon.Wire;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>What every session's owner works with.</summary>
+public sealed record SessionServices(
+    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, Limits Limits, Prices Prices, IdSource Ids,
+    TimeProvider Clock);
+
+/// <summary>Where an owner lives, and what it asks of that place.</summary>
+public interface ISessionHost
+{
+    /// <summary>A turn begins: keep the owner though no request comes.</summary>
+    void Hold();
+
+    /// <summary>The turn has ended: an owner without requests may be let go.</summary>
+    void Release();
+
+    /// <summary>The owner is of no use any more; the next request makes another from the log.</summary>
+    void Drop();
+}
