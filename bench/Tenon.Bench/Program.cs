@@ -1,4 +1,16 @@
 using Tenon.Bench;
+using Tenon.Bench.Soak;
+
+if (args is ["soak", .. var soak])
+{
+    if (soak is ["crash", .. var options] && !options.Contains("--help"))
+    {
+        return await CrashSoak.Run(options);
+    }
+
+    Console.Error.WriteLine(CrashSoak.Usage);
+    return soak.Contains("--help") ? 0 : 2;
+}
 
 // Each benchmark prints one line. They run in this process, client and model service included, on loopback.
 var benchmarks = new Dictionary<string, Func<Task>>

@@ -12,6 +12,7 @@ public static class Usage
               ./tenon serve     run the server
               ./tenon test      run every test
               ./tenon bench     measure this machine
+              ./tenon soak      kill a server at random while sessions work, and count what was lost
               ./tenon doctor    what this machine can and cannot do, and the fix for each
 
             serve takes:

@@ -27,7 +27,8 @@ public sealed partial class Turn(
     private CancellationTokenSource _interrupt = new();
     private HashSet<string> _inherited = [];
 
-    // Appends that nothing has acted on yet. They are awaited before something does, and before the turn is left.
+    // The last append that nothing has acted on yet. It is awaited before something does, and before the turn is left.
+    // Appends become durable in their order, so it stands for those before it too.
     private Task _pending = Task.CompletedTask;
 
     /// <summary>Another owner was at work on this turn, so that it may have sent the calls that are open.</summary>
@@ -190,7 +191,7 @@ public sealed partial class Turn(
         }
 
         var verdicts = await JudgeCalls(request, response, cancellationToken);  // 5
-        _pending = Task.WhenAll(_pending, log.Append(Answer(startId, response, preview, verdicts)));  // 4
+        _pending = log.Append(Answer(startId, response, preview, verdicts));  // 4
         if (response.Stop == ModelStop.Refusal)
         {
             await Idle(StopReason.Refusal, new StopDetails
@@ -234,7 +235,7 @@ public sealed partial class Turn(
     }
 
     private Task Idle(StopReason reason, StopDetails? details = null) =>
-        Task.WhenAll(_pending, log.Append(Idle(agent, log, reason, details)));
+        log.Append(Idle(agent, log, reason, details));
 
     private static SessionError Error(string type, string message, string retryStatus) => new()
     {

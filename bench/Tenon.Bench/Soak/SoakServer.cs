@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Tenon.Conformance.Support;
+
+namespace Tenon.Bench.Soak;
+
+/// <summary><c>./tenon serve</c> as a child that is killed and started again on the same data and the same port.</summary>
+internal sealed class SoakServer : IAsyncDisposable
+{
+    private const string Key = "soak";
+
+    /// <summary>A start takes two seconds; one that takes this long has failed.</summary>
+    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
+
+    private readonly IReadOnlyDictionary<string, string> _variables;
+    private readonly string _url = $"http://127.0.0.1:{FreePort()}";
+    private ChildProgram? _program;
+
+    /// <param name="modelUrl">The scripted model service.</param>
+    /// <param name="postgres">A connection string; null for SQLite.</param>
+    public SoakServer(string modelUrl, string? postgres)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["TENON_API_KEY"] = Key,
+            ["ANTHROPIC_API_KEY"] = Key,
+            ["ANTHROPIC_BASE_URL"] = modelUrl,
+        };
+        if (postgres is not null)
+        {
+            variables["TENON_POSTGRES"] = postgres;
+        }
+
+        _variables = variables;
+        Client = new HttpClient { BaseAddress = new Uri(_url), Timeout = Timeout.InfiniteTimeSpan };
+        Client.DefaultRequestHeaders.Add("X-Api-Key", Key);
+    }
+
+    public HttpClient Client { get; }
+
+    /// <summary>Walkable for the sandboxes' users, unlike a private temporary folder.</summary>
+    public string Data { get; } = Directory.CreateDirectory(
+        Path.Combine(Path.GetTempPath(), "tenon-soak-" + Path.GetRandomFileName()),
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute).FullName;
+
+    /// <summary>What the present child has said.</summary>
+    public string Output => _program?.Output ?? "";
+
+    public void Start() => _program = ChildProgram.Start(
+        [Path.Combine(Root(), "tenon"), "serve", "--urls", _url, "--data", Data], Data, _variables);
+
+    public async Task Kill()
+    {
+        await _program!.Kill();
+        await _program.DisposeAsync();
+        _program = null;
+    }
+
+    /// <summary>Waits until it takes requests.</summary>
+    public async Task Ready(CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!await IsReady(cancellationToken))
+        {
+            if (Stopwatch.GetElapsedTime(started) > StartTime)
+            {
+                throw new InvalidOperationException($"The server does not start. It said:\n{Output}");
+            }
+
+            await Task.Delay(PollInterval, cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_program is not null)
+        {
+            await _program.DisposeAsync();
+        }
+
+        Client.Dispose();
+    }
+
+    private async Task<bool> IsReady(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await Client.GetAsync("/health", cancellationToken);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string Root()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "Tenon.slnx")))
+        {
+            folder = Path.GetDirectoryName(folder.TrimEnd(Path.DirectorySeparatorChar))
+                ?? throw new InvalidOperationException("The soak runs from a clone of the repository.");
+        }
+
+        return folder;
+    }
+}
