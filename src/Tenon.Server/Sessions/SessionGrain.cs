@@ -48,7 +48,7 @@ public sealed partial class SessionGrain(
                 Budget = _record.Definition.Budget,
                 Row = (history, now) => (_record = _record.After(history, now, prices)).ToRow(),
             };
-            _log.Load();
+            await _log.Load(cancellationToken);
             _takesOver = _log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling;
         }
     }
