@@ -20,9 +20,9 @@ internal static class Appends
     public static async Task Run()
     {
         var folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
-        var database = new Database(Path.Combine(folder, "log.db"));
+        var database = new SqliteDatabase(Path.Combine(folder, "log.db"));
         database.Migrate();
-        var log = new Log(database, new Feed(TimeProvider.System), NullLogger<Log>.Instance);
+        var log = new Log(database.Log, new Feed(TimeProvider.System), NullLogger<Log>.Instance);
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, Sessions).Select(i => Task.Run(() => Write(log, $"sesn_{i}"))));
         var ours = Sessions * AppendsEach * EventsEach / Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -53,7 +53,7 @@ internal static class Appends
         }
     }
 
-    private static void WriteBare(Database database)
+    private static void WriteBare(SqliteDatabase database)
     {
         using var connection = database.Open();
         for (var batch = 0; batch < AppendsEach; batch++)

@@ -59,8 +59,10 @@ public static class TenonServer
 
     private static void AddStorage(IServiceCollection services)
     {
-        services.AddSingleton(provider => new Database(provider.GetRequiredService<DataFolder>().DatabasePath));
-        services.AddSingleton<IDbContextFactory<TenonContext>>(provider => provider.GetRequiredService<Database>());
+        services.AddSingleton<IDatabase>(
+            provider => new SqliteDatabase(provider.GetRequiredService<DataFolder>().DatabasePath));
+        services.AddSingleton<IDbContextFactory<TenonContext>>(provider => provider.GetRequiredService<IDatabase>());
+        services.AddSingleton(provider => provider.GetRequiredService<IDatabase>().Log);
         services.AddSingleton<Feed>();
         services.AddSingleton<EventLog>();
         services.AddSingleton<AgentStore>();

@@ -21,7 +21,7 @@ public sealed partial class EventLog : IAsyncDisposable
     /// <summary>Appends in one transaction: bounds the memory of a batch and how long the first of it waits.</summary>
     private const int BatchMax = 512;
 
-    private readonly LogTable _table;
+    private readonly IEventLog _table;
     private readonly Feed _feed;
     private readonly ILogger<EventLog> _logger;
     private readonly Channel<Pending> _waiting = Channel.CreateBounded<Pending>(
@@ -29,9 +29,9 @@ public sealed partial class EventLog : IAsyncDisposable
 
     private readonly Task _writer;
 
-    public EventLog(Database database, Feed feed, ILogger<EventLog> logger)
+    public EventLog(IEventLog table, Feed feed, ILogger<EventLog> logger)
     {
-        (_table, _feed, _logger) = (new LogTable(database), feed, logger);
+        (_table, _feed, _logger) = (table, feed, logger);
         _writer = Task.Factory.StartNew(
             WriteLoop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
     }
@@ -52,14 +52,18 @@ public sealed partial class EventLog : IAsyncDisposable
     }
 
     /// <summary>Entries after <paramref name="afterSeq"/>, internal ones included, oldest first.</summary>
-    public IReadOnlyList<LogEntry> ReadAll(string session, long afterSeq, int limit) =>
-        _feed.TryRead(session, afterSeq, limit) ?? _table.ReadAll(session, afterSeq, limit);
+    public async ValueTask<IReadOnlyList<LogEntry>> ReadAll(
+        string session, long afterSeq, int limit, CancellationToken cancellationToken) =>
+        _feed.TryRead(session, afterSeq, limit)
+        ?? await _table.ReadAll(session, afterSeq, limit, cancellationToken);
 
     /// <summary>The last sequence number of the session; 0 for an empty log.</summary>
-    public long Head(string session) => _table.Head(session);
+    public Task<long> Head(string session, CancellationToken cancellationToken) =>
+        _table.Head(session, cancellationToken);
 
     /// <summary>What clients see of the log: public entries, each event in its newest state.</summary>
-    public IReadOnlyList<LogEntry> List(LogQuery query) => _table.List(query);
+    public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken) =>
+        _table.List(query, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -78,16 +82,16 @@ public sealed partial class EventLog : IAsyncDisposable
                 batch.Add(pending);
             }
 
-            Write(batch);
+            await Write(batch);
         }
     }
 
-    private void Write(List<Pending> batch)
+    private async Task Write(List<Pending> batch)
     {
         IReadOnlyList<SequenceConflictException?> conflicts;
         try
         {
-            conflicts = _table.Write(batch.ConvertAll(pending => pending.Append));
+            conflicts = await _table.Write(batch.ConvertAll(pending => pending.Append));
         }
         catch (Exception exception)
         {

@@ -39,7 +39,8 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";
-        var reader = feed.Subscribe(session, After, () => log.Head(session), PreviewTypes);
+        var head = After ?? await log.Head(session, cancellationToken);
+        var reader = feed.Subscribe(session, After, head, PreviewTypes);
         try
         {
             await response.StartAsync(cancellationToken);
@@ -63,7 +64,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         var wake = reader.Wait(cancellationToken);
         while (true)
         {
-            var (wrote, last) = Write(reader, response.BodyWriter);
+            var (wrote, last) = await Write(reader, response.BodyWriter, cancellationToken);
             if (wrote)
             {
                 await response.BodyWriter.FlushAsync(cancellationToken);
@@ -97,10 +98,11 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
     /// <summary>
     /// Writes what is there: entries first where a preview stands behind them. Says whether the stream ends.
     /// </summary>
-    private (bool Wrote, bool Last) Write(FeedReader reader, IBufferWriter<byte> output)
+    private async ValueTask<(bool Wrote, bool Last)> Write(
+        FeedReader reader, IBufferWriter<byte> output, CancellationToken cancellationToken)
     {
         var before = reader.Cursor;
-        foreach (var entry in log.ReadAll(session, reader.Cursor, PageMax))
+        foreach (var entry in await log.ReadAll(session, reader.Cursor, PageMax, cancellationToken))
         {
             // A preview that was made before this entry goes first, unless its event is already whole.
             WritePreviews(reader, output);

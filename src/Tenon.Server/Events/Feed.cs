@@ -58,9 +58,9 @@ public sealed class Feed(TimeProvider clock)
 
     /// <summary>
     /// Opens a reader. Its cursor is <paramref name="after"/>, or else the start of a turn nobody has seen,
-    /// or else <paramref name="head"/>, the log's present end.
+    /// or else <paramref name="head"/>, the log's end as it was before this call.
     /// </summary>
-    public FeedReader Subscribe(string session, long? after, Func<long> head, IReadOnlySet<string> previewTypes)
+    public FeedReader Subscribe(string session, long? after, long head, IReadOnlySet<string> previewTypes)
     {
         using var held = Hold(session);
         var reader = new FeedReader(previewTypes);

@@ -47,12 +47,12 @@ internal sealed class SessionFeed
         }
     }
 
-    public void Add(FeedReader reader, long? after, Func<long> head, DateTimeOffset now)
+    public void Add(FeedReader reader, long? after, long head, DateTimeOffset now)
     {
         lock (_lock)
         {
             var unseen = _turn is { Seen: false } turn && _readers.Count == 0 && !turn.IsOver(now);
-            reader.Cursor = after ?? (unseen ? _turn!.FirstSeq - 1 : head());
+            reader.Cursor = after ?? (unseen ? _turn!.FirstSeq - 1 : head);
             if (after is null && unseen)
             {
                 _turn!.Seen = true;

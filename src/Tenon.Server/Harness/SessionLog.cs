@@ -53,11 +53,11 @@ public sealed class SessionLog(
     public string NextId() => ids.Next(IdPrefix.Event);
 
     /// <summary>Folds everything that is durable into the history.</summary>
-    public void Load()
+    public async Task Load(CancellationToken cancellationToken)
     {
         while (true)
         {
-            var page = log.ReadAll(sessionId, History.Seq, LoadPageMax);
+            var page = await log.ReadAll(sessionId, History.Seq, LoadPageMax, cancellationToken);
             foreach (var entry in page)
             {
                 History.Apply(entry, Decode(entry));

@@ -36,7 +36,7 @@ public static class SessionEventsApi
         var (from, to) = request.CreatedAt();
         var list = $"events:{id}";
         var after = Cursor.Of(request, list, descending)?.Number();
-        var found = log.List(new LogQuery
+        var found = await log.List(new LogQuery
         {
             Session = id,
             Descending = descending,
@@ -45,7 +45,7 @@ public static class SessionEventsApi
             Types = request.Texts("types"),
             From = from,
             To = to,
-        });
+        }, cancellationToken);
         var next = found.Count > limit
             ? new Cursor(list, descending, false, found[limit - 1].Seq.ToString(CultureInfo.InvariantCulture))
                 .ToString()

@@ -18,6 +18,7 @@ public sealed partial class SessionGrain(
         if (await store.Find(this.GetPrimaryKeyString(), cancellationToken) is { } record)
         {
             _owner = new SessionOwner(record, services, this, logger, lifetime.ApplicationStopping);
+            await _owner.Load(cancellationToken);
         }
     }
 

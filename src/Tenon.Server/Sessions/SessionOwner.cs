@@ -50,7 +50,12 @@ public sealed partial class SessionOwner
             Budget = record.Definition.Budget,
             Row = (history, now) => (_record = Record().After(history, now, services.Prices)).ToRow(),
         };
-        _log.Load();
+    }
+
+    /// <summary>Learns what the log says. Nothing else may be asked of an owner before it has.</summary>
+    public async Task Load(CancellationToken cancellationToken)
+    {
+        await _log.Load(cancellationToken);
         _takesOver = _log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling;
     }
 

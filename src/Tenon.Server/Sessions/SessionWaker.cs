@@ -8,7 +8,7 @@ namespace Tenon.Server.Sessions;
 /// every session that its log leaves at work, so that what a crash cut short goes on by itself.
 /// </summary>
 public sealed partial class SessionWaker(
-    Database database, SessionStore store, BubblewrapProvider sandboxes, IGrainFactory grains,
+    IDatabase database, SessionStore store, BubblewrapProvider sandboxes, IGrainFactory grains,
         ILogger<SessionWaker> logger)
     : IHostedService
 {

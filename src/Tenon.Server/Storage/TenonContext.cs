@@ -6,7 +6,7 @@ namespace Tenon.Server.Storage;
 /// <summary>The tables. Resources are JSON documents with the few columns they are found by.</summary>
 /// <remarks>
 /// Times are Unix microseconds, so that they compare the same in every database. The <c>log</c> table is mapped only
-/// for its migration; <see cref="LogTable"/> reads and writes it with plain SQL.
+/// for its migration; an <see cref="IEventLog"/> reads and writes it with plain SQL.
 /// </remarks>
 public sealed class TenonContext(DbContextOptions<TenonContext> options) : DbContext(options)
 {

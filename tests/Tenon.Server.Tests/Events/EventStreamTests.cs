@@ -192,7 +192,7 @@ public sealed class EventStreamTests : IAsyncLifetime
             }
 
             await writing;
-            return seen.SequenceEqual(_lab.List(session).Select(entry => $"{entry.Seq}"));
+            return seen.SequenceEqual((await _lab.List(session)).Select(entry => $"{entry.Seq}"));
         }, iter: 60);
 
         // The last event closes a stream, so a reader cut off behind it has nothing left to wait for.

@@ -98,7 +98,7 @@ public sealed class FeedTests
     {
         PublishTurn();
 
-        Assert.Equal(7, _feed.Subscribe("other", null, () => 7, new HashSet<string>()).Cursor);
+        Assert.Equal(7, _feed.Subscribe("other", null, 7, new HashSet<string>()).Cursor);
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class FeedTests
         _feed.Publish(Session, types.Select(type => LogLab.Entry(++_head, type)).ToList());
 
     private FeedReader Open(long? after = null, params string[] previews) =>
-        _feed.Subscribe(Session, after, () => _head, previews.ToHashSet());
+        _feed.Subscribe(Session, after, _head, previews.ToHashSet());
 
     private static Preview Preview(string id, string type, int number) => new(0, id, type, "event_delta", $"{number}");
 

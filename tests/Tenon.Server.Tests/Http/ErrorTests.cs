@@ -146,7 +146,7 @@ public sealed class ErrorTests(TestServer server)
     /// <summary>
     /// The database as it is when a table is gone: it opens for the start, and fails at the first request.
     /// </summary>
-    private sealed class CrashingContexts(Database database) : IDbContextFactory<TenonContext>
+    private sealed class CrashingContexts(IDatabase database) : IDbContextFactory<TenonContext>
     {
         public const string Secret = "password=hunter2";
 

@@ -32,7 +32,7 @@ public sealed class DataFolderTests : IDisposable
     public void Only_the_owner_reads_the_database_and_looks_around()
     {
         using var folder = DataFolder.Open(Data);
-        var database = new Database(folder.DatabasePath);
+        var database = new SqliteDatabase(folder.DatabasePath);
         database.Migrate();
         using var open = database.Open();
         using (var write = open.CreateCommand())

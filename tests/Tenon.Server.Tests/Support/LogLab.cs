@@ -9,7 +9,7 @@ namespace Tenon.Server.Tests.Support;
 public sealed class LogLab : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private Database _database = null!;
+    private SqliteDatabase _database = null!;
 
     public LogLab() => Open();
 
@@ -41,11 +41,17 @@ public sealed class LogLab : IAsyncDisposable
         return new LogEntry(seq, "sthr_1", eventId, type, at, body, isInternal);
     }
 
-    public IReadOnlyList<LogEntry> List(string session, Func<LogQuery, LogQuery>? change = null)
+    public Task<IReadOnlyList<LogEntry>> List(string session, Func<LogQuery, LogQuery>? change = null)
     {
         var query = new LogQuery { Session = session, Limit = 1_000 };
-        return Log.List(change is null ? query : change(query));
+        return Log.List(change is null ? query : change(query), CancellationToken.None);
     }
+
+    /// <summary>Every entry of a session, internal ones included.</summary>
+    public async Task<IReadOnlyList<LogEntry>> ReadAll(string session, long after = 0, int limit = 1_000) =>
+        await Log.ReadAll(session, after, limit, CancellationToken.None);
+
+    public Task<long> Head(string session) => Log.Head(session, CancellationToken.None);
 
     public async ValueTask DisposeAsync()
     {
@@ -55,10 +61,10 @@ public sealed class LogLab : IAsyncDisposable
 
     private void Open()
     {
-        _database = new Database(Path.Combine(_folder.Path, "tenon.db"));
+        _database = new SqliteDatabase(Path.Combine(_folder.Path, "tenon.db"));
         _database.Migrate();
         Feed = new Feed(Clock);
-        Log = new EventLog(_database, Feed, NullLogger<EventLog>.Instance);
+        Log = new EventLog(_database.Log, Feed, NullLogger<EventLog>.Instance);
     }
 
     private async Task Close()

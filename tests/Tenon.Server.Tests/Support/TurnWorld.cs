@@ -22,7 +22,7 @@ namespace Tenon.Server.Tests.Support;
 public sealed class TurnWorld : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly Database _database;
+    private readonly SqliteDatabase _database;
     private readonly EventLog _log;
     private readonly BubblewrapProvider _sandboxes;
     private readonly IdSource _ids;
@@ -40,10 +40,10 @@ public sealed class TurnWorld : IAsyncDisposable
     public TurnWorld(IModel? model, params AgentTool[] tools)
     {
         _model = model ?? Model;
-        _database = new Database(Path.Combine(_folder.Path, "tenon.db"));
+        _database = new SqliteDatabase(Path.Combine(_folder.Path, "tenon.db"));
         _database.Migrate();
         Feed = new Feed(Clock);
-        _log = new EventLog(_database, Feed, NullLogger<EventLog>.Instance);
+        _log = new EventLog(_database.Log, Feed, NullLogger<EventLog>.Instance);
         _ids = new IdSource(Clock);
         _sessionId = _ids.Next(IdPrefix.Session);
         _sandboxes = new BubblewrapProvider(
@@ -83,7 +83,8 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>The types of every public entry, oldest first.</summary>
     public IReadOnlyList<string> Types => [.. Entries.Where(entry => !entry.Internal).Select(entry => entry.Type)];
 
-    public IReadOnlyList<LogEntry> Entries => _log.ReadAll(_sessionId, 0, int.MaxValue);
+    public IReadOnlyList<LogEntry> Entries => 
+        _log.ReadAll(_sessionId, 0, int.MaxValue, CancellationToken.None).AsTask().GetAwaiter().GetResult();
 
     /// <summary>Every public event of a type, decoded.</summary>
     public IReadOnlyList<T> Events<T>() where T : SessionEvent =>
@@ -165,7 +166,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>Completes when an entry of the type is durable that was not when this was called.</summary>
     public async Task Appended(string type, CancellationToken cancellationToken)
     {
-        var reader = Feed.Subscribe(_sessionId, 0, () => 0, new HashSet<string>());
+        var reader = Feed.Subscribe(_sessionId, 0, 0, new HashSet<string>());
         try
         {
             while (!Types.Contains(type))
@@ -213,7 +214,7 @@ public sealed class TurnWorld : IAsyncDisposable
             Prices = Prices,
             Budget = Budget,
         };
-        log.Load();
+        log.Load(CancellationToken.None).GetAwaiter().GetResult();
         _isTakenOver = log.History.Status != SessionStatus.Idle;
         return log;
     }

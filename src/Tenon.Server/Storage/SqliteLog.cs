@@ -3,16 +3,12 @@ using System.Text;
 
 namespace Tenon.Server.Storage;
 
-/// <summary>The log's SQL. One instance writes, from one thread; any number of callers read.</summary>
-internal sealed class LogTable(Database database)
+/// <summary>The log in SQLite, whose calls block: nothing here waits for another machine.</summary>
+internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 {
     private const string Columns = "seq, thread, id, type, at, body, internal";
 
-    /// <summary>
-    /// Writes the appends in one transaction. An append whose expected sequence is wrong is left out and its
-    /// conflict returned at its place; a database error leaves out all of them and is thrown.
-    /// </summary>
-    public IReadOnlyList<SequenceConflictException?> Write(IReadOnlyList<LogAppend> batch)
+    public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction(deferred: false);
@@ -24,7 +20,7 @@ internal sealed class LogTable(Database database)
         }
 
         transaction.Commit();
-        return conflicts;
+        return Task.FromResult<IReadOnlyList<SequenceConflictException?>>(conflicts);
     }
 
     private static SequenceConflictException? Write(Statements statements, LogAppend append)
@@ -53,22 +49,19 @@ internal sealed class LogTable(Database database)
         return null;
     }
 
-    /// <summary>Every entry after <paramref name="afterSeq"/>, internal ones included, oldest first.</summary>
-    public IReadOnlyList<LogEntry> ReadAll(string session, long afterSeq, int limit) => Query(
+    public Task<IReadOnlyList<LogEntry>> ReadAll(
+        string session, long afterSeq, int limit, CancellationToken cancellationToken) => Query(
         $"SELECT {Columns} FROM log WHERE session=$session AND seq>$after ORDER BY seq LIMIT $limit",
         ("$session", session), ("$after", afterSeq), ("$limit", limit));
 
-    public long Head(string session)
+    public Task<long> Head(string session, CancellationToken cancellationToken)
     {
         using var connection = database.Open();
         using var statements = new Statements(connection, null);
-        return statements.Head(session);
+        return Task.FromResult(statements.Head(session));
     }
 
-    /// <summary>
-    /// The public entries that a query names. Of several states of one event only the newest is listed.
-    /// </summary>
-    public IReadOnlyList<LogEntry> List(LogQuery query)
+    public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
     {
         var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$session AND internal=0");
         var parameters = new List<(string, object)> { ("$session", query.Session), ("$limit", query.Limit) };
@@ -95,7 +88,7 @@ internal sealed class LogTable(Database database)
         }
     }
 
-    private List<LogEntry> Query(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    private Task<IReadOnlyList<LogEntry>> Query(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
         using var connection = database.Open();
         using var command = connection.CreateCommand();
@@ -116,7 +109,7 @@ internal sealed class LogTable(Database database)
                 reader.GetInt64(4), reader.GetString(5), reader.GetInt64(6) != 0));
         }
 
-        return entries;
+        return Task.FromResult<IReadOnlyList<LogEntry>>(entries);
     }
 
     /// <summary>The statements of one transaction, prepared once for all of its rows.</summary>

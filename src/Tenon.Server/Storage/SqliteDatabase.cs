@@ -6,9 +6,9 @@ using System.Data.Common;
 namespace Tenon.Server.Storage;
 
 /// <summary>
-/// The SQLite database of one installation: where it is, how it is opened, how it is brought up to date.
+/// One SQLite file: where it is, how it is opened, how it is brought up to date.
 /// </summary>
-public sealed class Database : IDbContextFactory<TenonContext>
+public sealed class SqliteDatabase : IDatabase
 {
     // NOTE: SQLite waits here itself. The driver's own retry sleeps 150 ms between tries, far above a flush.
     private const int BusyTimeoutMs = 10_000;
@@ -16,14 +16,17 @@ public sealed class Database : IDbContextFactory<TenonContext>
     private readonly DbContextOptions<TenonContext> _options;
     private readonly string _connectionString;
 
-    public Database(string path)
+    public SqliteDatabase(string path)
     {
         _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true }.ToString();
         _options = new DbContextOptionsBuilder<TenonContext>()
             .UseSqlite(_connectionString)
             .AddInterceptors(new PragmaInterceptor())
             .Options;
+        Log = new SqliteLog(this);
     }
+
+    public IEventLog Log { get; }
 
     public TenonContext CreateDbContext() => new(_options);
 
@@ -38,7 +41,6 @@ public sealed class Database : IDbContextFactory<TenonContext>
         return connection;
     }
 
-    /// <summary>Creates or upgrades the tables. Safe to call at every start.</summary>
     public void Migrate()
     {
         using var context = CreateDbContext();
@@ -72,13 +74,4 @@ public sealed class Database : IDbContextFactory<TenonContext>
             return Task.CompletedTask;
         }
     }
-}
-
-/// <summary>Unix microseconds, the unit of every time in the database and in the log.</summary>
-public static class Microseconds
-{
-    public static long ToMicroseconds(this DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / 10;
-
-    public static DateTimeOffset FromMicroseconds(long microseconds) =>
-        DateTimeOffset.UnixEpoch.AddTicks(microseconds * 10);
 }
