@@ -9,7 +9,9 @@ internal sealed class Figures(string name)
 
     public double P50 => At(0.50);
 
-    public void Add(TimeSpan sample) => _samples.Add(sample.TotalMilliseconds);
+    public TimeSpan Last { get; private set; }
+
+    public void Add(TimeSpan sample) => _samples.Add((Last = sample).TotalMilliseconds);
 
     public double At(double share)
     {

@@ -90,8 +90,7 @@ internal static class CrashSoak
                 await Until(() => atWork.TrueForAll(session => session.LastEventAt > started || !session.IsAtWork));
                 back.Add(Stopwatch.GetElapsedTime(started));
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"  {kill} kills; all {atWork.Count} went on {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s "
-                    + $"after the start"));
+                    $"  {kill} kills; all {atWork.Count} at work went on after {back.Last.TotalSeconds:0.0} s"));
             }
             else if (kill % EarlyKillEvery == 0)
             {

@@ -4,8 +4,8 @@ using Tenon.Server.Tests.Support;
 namespace Tenon.Bench.Soak;
 
 /// <summary>
-/// What the model does in a soak: in each turn some commands, each leaving a line that no other leaves, and a last word.
-/// It decides from the conversation alone, so it does not matter how often it is asked.
+/// What the model does in a soak: in each turn some commands, each leaving a line that no other leaves, and a last
+/// word. It decides from the conversation alone, so it does not matter how often it is asked.
 /// </summary>
 internal static class SoakModel
 {
@@ -27,7 +27,10 @@ internal static class SoakModel
         return reply with { Gate = _ => Task.Delay(Random.Shared.Next(FragmentDelayMaxMs)) };
     }
 
-    /// <summary>The last message that a user wrote, and how many calls have followed it.</summary>
+    /// <summary>
+    /// The last message that the client wrote, and how many calls have followed it. What the model says begins with a
+    /// capital.
+    /// </summary>
     private static (string Message, int Round) Read(JsonElement request)
     {
         var (message, round) = ("", 0);
@@ -36,8 +39,8 @@ internal static class SoakModel
         {
             switch (block.GetProperty("type").GetString())
             {
-                case "text" when block.GetProperty("text").GetString()!.StartsWith("session ", StringComparison.Ordinal):
-                    (message, round) = (block.GetProperty("text").GetString()!, 0);
+                case "text" when block.GetProperty("text").GetString() is ['s', ..] text:
+                    (message, round) = (text, 0);
                     break;
                 case "tool_use":
                     round++;

@@ -5,7 +5,9 @@ using Tenon.Conformance.Support;
 
 namespace Tenon.Bench.Soak;
 
-/// <summary><c>./tenon serve</c> as a child that is killed and started again on the same data and the same port.</summary>
+/// <summary>
+/// <c>./tenon serve</c> as a child that is killed and started again on the same data and the same port.
+/// </summary>
 internal sealed class SoakServer : IAsyncDisposable
 {
     private const string Key = "soak";

@@ -158,7 +158,8 @@ internal sealed class SoakSession(SoakServer server, string id, int number)
         var events = new List<JsonElement>();
         for (string? page = ""; page is not null;)
         {
-            var answer = await server.Client.GetFromJsonAsync<JsonElement>($"/v1/sessions/{id}/events?limit=1000{page}");
+            var path = $"/v1/sessions/{id}/events?limit=1000{page}";
+            var answer = await server.Client.GetFromJsonAsync<JsonElement>(path);
             events.AddRange(answer.GetProperty("data").EnumerateArray());
             page = answer.GetProperty("next_page").GetString() is { } next ? $"&page={next}" : null;
         }

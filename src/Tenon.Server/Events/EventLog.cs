@@ -30,10 +30,16 @@ public sealed partial class EventLog : IAsyncDisposable
     private readonly Task _writer;
 
     public EventLog(IEventLog table, Feed feed, ILogger<EventLog> logger)
+        : this(table, feed, logger, TaskScheduler.Default)
+    {
+    }
+
+    /// <param name="scheduler">Where the writer runs.</param>
+    internal EventLog(IEventLog table, Feed feed, ILogger<EventLog> logger, TaskScheduler scheduler)
     {
         (_table, _feed, _logger) = (table, feed, logger);
         _writer = Task.Factory.StartNew(
-            WriteLoop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+            WriteLoop, CancellationToken.None, TaskCreationOptions.LongRunning, scheduler).Unwrap();
     }
 
     /// <summary>Completes when the entries are durable. All of them are, or none.</summary>

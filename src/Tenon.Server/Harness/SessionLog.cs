@@ -86,7 +86,7 @@ public sealed class SessionLog(
         var now = Now;
         var expected = History.Seq;
         var entries = new List<LogEntry>(contents.Count);
-        foreach (var content in contents)
+        foreach (var content in contents.SelectMany(Expand))
         {
             var stamped = Fill(content, now);
             var entry = Encode(stamped, History.Seq + 1, now.ToMicroseconds());
@@ -103,6 +103,10 @@ public sealed class SessionLog(
             Purge = purge,
         });
     }
+
+    // Lazy, so that each is asked for when all that stands before it has been folded in.
+    private static IEnumerable<object> Expand(object content) =>
+        content is Later later ? later.Contents().SelectMany(Expand) : [content];
 
     private object Fill(object content, DateTimeOffset now) => content switch
     {
@@ -140,6 +144,9 @@ public sealed class SessionLog(
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };
 }
+
+/// <summary>Contents that are only known once those before them, of the same append, have been folded in.</summary>
+public sealed record Later(Func<IReadOnlyList<object>> Contents);
 
 /// <summary>A client's event that waits behind the running turn: it is stored with <c>processed_at</c> null.</summary>
 public sealed record Waiting(SessionEvent Event);

@@ -33,8 +33,10 @@ public sealed partial class Turn
             }
 
             // One flow appends: results are logged as they come, never two at the same time.
-            await foreach (var ended in Task.WhenEach(together).WithCancellation(cancellationToken))
+            while (together.Count > 0)
             {
+                var ended = await Task.WhenAny(together);
+                together.Remove(ended);
                 var (done, output) = await ended;
                 await log.Append(Result(done, output));
                 await tools.Forget(done.Id);
@@ -96,20 +98,22 @@ public sealed partial class Turn
     /// After an interrupt: the open request has ended, the open calls have failed, the interrupt has taken effect, and
     /// the turn ends unless more input waits.
     /// </summary>
-    private async Task CloseInterrupted()
+    public static List<object> EndInterrupted(SessionAgent agent, SessionLog log)
     {
         var closing = Closing(agent, log);
-        closing.AddRange(History.Waiting.Where(waiting => waiting is UserInterrupt).Select(log.Stamp));
-        var redirect = TakeWaiting();
-        await log.Append([.. closing, .. redirect]);
+        closing.AddRange(log.History.Waiting.Where(waiting => waiting is UserInterrupt).Select(log.Stamp));
+        var redirect = TakeWaiting(log);
+        closing.AddRange(redirect);
         if (redirect.Count == 0)
         {
-            await Idle(StopReason.EndTurn);
+            closing.AddRange(Idle(agent, log, StopReason.EndTurn));
         }
-        else if (History.Status != SessionStatus.Running)
+        else if (log.History.Status != SessionStatus.Running)
         {
-            await log.Append(Running(agent, log));
+            closing.AddRange(Running(agent, log));
         }
+
+        return closing;
     }
 
     /// <summary>The entries that end what is open: the request to the model, and the calls, which failed.</summary>

@@ -22,7 +22,7 @@ public sealed partial class Turn
     {
         if (History.CompactionsInARow >= limits.CompactionsInARowMax)
         {
-            await Exhaust("compaction_limit_reached_error",
+            await Exhaust([], "compaction_limit_reached_error",
                 $"The conversation was shortened {limits.CompactionsInARowMax} times in a row and is still too long.");
             return;
         }

@@ -16,8 +16,7 @@ public sealed partial class Turn
         var fallback = isLast ? NextFallback() : null;
         if (isLast && fallback is null)
         {
-            await log.Append(end);
-            await Exhaust(type, fault.Message);
+            await Exhaust([end], type, fault.Message);
             return;
         }
 

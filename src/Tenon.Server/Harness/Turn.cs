@@ -36,12 +36,9 @@ public sealed partial class Turn(
 
     private History History => log.History;
 
-    /// <summary>
-    /// Whether the log calls for a turn: the session is at work, or an interrupt of its waiting calls is to be closed.
-    /// </summary>
+    /// <summary>Whether the log calls for a turn.</summary>
     public static bool IsDue(History history) =>
-        history.Status is SessionStatus.Running or SessionStatus.Rescheduling
-        || (history.Status == SessionStatus.Idle && history.Waiting.Any(waiting => waiting is UserInterrupt));
+        history.Status is SessionStatus.Running or SessionStatus.Rescheduling;
 
     /// <summary>The entries that say that the session and its primary thread run.</summary>
     public static IReadOnlyList<object> Running(SessionAgent agent, SessionLog log) =>
@@ -58,8 +55,11 @@ public sealed partial class Turn(
         {
             SessionThreadId = log.ThreadId, AgentName = agent.Name, StopReason = reason, StopDetails = details,
         },
-        new SessionUsageEvent { Usage = log.Usage, Budget = log.History.Budget },
-        IdleSession(log, reason, details),
+        new Later(() =>
+        [
+            new SessionUsageEvent { Usage = log.Usage, Budget = log.History.Budget },
+            IdleSession(log, reason, details),
+        ]),
     ];
 
     /// <summary>Stops what runs now. The <c>user.interrupt</c> itself already waits in the log.</summary>
@@ -112,7 +112,7 @@ public sealed partial class Turn(
     {
         if (History.Waiting.Any(waiting => waiting is UserInterrupt))
         {
-            await CloseInterrupted();
+            await log.Append(EndInterrupted(agent, log));
         }
         else if (History.Round.Any(call => call.IsOpen && !call.WaitsForClient))
         {
@@ -125,7 +125,7 @@ public sealed partial class Turn(
         }
         else if (History.ToolRounds >= limits.ToolRoundsMax)
         {
-            await Exhaust("tool_use_limit_reached_error",
+            await Exhaust([], "tool_use_limit_reached_error",
                 $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
         }
         else if (log.IsAtBudget && (History.NeedsAnswer || History.Waiting.Count > 0))
@@ -134,7 +134,7 @@ public sealed partial class Turn(
         }
         else if (History is { NeedsAnswer: true, Waiting: [SystemMessage, ..] })
         {
-            await log.Append(TakeWaiting());                            // what it follows has taken effect
+            await log.Append(TakeWaiting(log));                            // what it follows has taken effect
         }
         else if (History.NeedsAnswer && IsNearWindow)
         {
@@ -146,7 +146,7 @@ public sealed partial class Turn(
         }
         else if (History.Waiting.Count > 0)
         {
-            await log.Append(TakeWaiting());                            // 8: go on
+            await log.Append(TakeWaiting(log));                            // 8: go on
         }
         else
         {
@@ -191,15 +191,17 @@ public sealed partial class Turn(
         }
 
         var verdicts = await JudgeCalls(request, response, cancellationToken);  // 5
-        _pending = log.Append(Answer(startId, response, preview, verdicts));  // 4
+        var answer = Answer(startId, response, preview, verdicts);
         if (response.Stop == ModelStop.Refusal)
         {
-            await Idle(StopReason.Refusal, new StopDetails
+            answer.AddRange(Idle(agent, log, StopReason.Refusal, new StopDetails
             {
                 Category = response.Refusal?.Category,
                 Explanation = response.Refusal?.Explanation,
-            });
+            }));
         }
+
+        _pending = log.Append(answer);                                  // 4
     }
 
     private async Task<ModelResponse> Stream(
@@ -224,18 +226,18 @@ public sealed partial class Turn(
     }
 
     /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>
-    private List<object> TakeWaiting() =>
-        [.. History.Waiting.Where(waiting => waiting is not UserInterrupt).Select(log.Stamp)];
+    private static List<object> TakeWaiting(SessionLog log) =>
+        [.. log.History.Waiting.Where(waiting => waiting is not UserInterrupt).Select(log.Stamp)];
 
-    private async Task Exhaust(string errorType, string message)
-    {
-        // The turn is dead: what waited behind it takes effect without an answer, and the next message starts anew.
-        await log.Append([Error(errorType, message, "exhausted"), .. TakeWaiting()]);
-        await Idle(StopReason.RetriesExhausted);
-    }
+    /// <summary>
+    /// The turn is dead: what waited behind it takes effect without an answer, and the next message starts anew.
+    /// </summary>
+    private Task Exhaust(IReadOnlyList<object> before, string errorType, string message) => Idle(
+        StopReason.RetriesExhausted, [.. before, Error(errorType, message, "exhausted"), .. TakeWaiting(log)]);
 
-    private Task Idle(StopReason reason, StopDetails? details = null) =>
-        log.Append(Idle(agent, log, reason, details));
+    /// <summary>Ends the turn together with its last entries: a crash between them would start it again.</summary>
+    private Task Idle(StopReason reason, params IReadOnlyList<object> before) =>
+        log.Append([.. before, .. Idle(agent, log, reason)]);
 
     private static SessionError Error(string type, string message, string retryStatus) => new()
     {

@@ -98,7 +98,7 @@ public sealed partial class SessionOwner
         // the answer is shown, or acted on, before all that stands before it is durable.
         StartTurn();
         await durable;
-        var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : (SessionEvent)entry)
+        var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : entry).OfType<SessionEvent>()
             .Where(@event => @event.Type.StartsWith("user.", StringComparison.Ordinal) || @event is SystemMessage)
             .Select(@event => JsonSerializer.SerializeToElement(@event, WireJson.Default.SessionEvent));
         return JsonSerializer.Serialize(new Page<JsonElement> { Data = [.. echoed] }, WireJson.Default.PageJsonElement);
@@ -199,6 +199,14 @@ public sealed partial class SessionOwner
             entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
         }
 
+        var agent = Record().Definition.Agent;
+        if (idle && blocked && events.Any(@event => @event is UserInterrupt))
+        {
+            // Nothing runs that would close the calls, and nobody would wake an idle session after a crash.
+            entries.Add(new Later(() => Turn.EndInterrupted(agent, _log)));
+            return entries;
+        }
+
         if (!idle || !entries.Any(entry => entry is not (Waiting or UserInterrupt)))
         {
             return entries;
@@ -206,9 +214,8 @@ public sealed partial class SessionOwner
 
         var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
         entries.AddRange(remaining.Count == 0
-            ? Turn.Running(Record().Definition.Agent, _log)
-            : Turn.Idle(
-                Record().Definition.Agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
+            ? Turn.Running(agent, _log)
+            : Turn.Idle(agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
         return entries;
     }
 
