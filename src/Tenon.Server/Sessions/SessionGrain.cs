@@ -46,6 +46,7 @@ public sealed partial class SessionGrain(
             {
                 Prices = prices,
                 Budget = _record.Definition.Budget,
+                IsSelfHosted = _record.Definition.IsSelfHosted,
                 Row = (history, now) => (_record = _record.After(history, now, prices)).ToRow(),
             };
             _log.Load();
@@ -127,7 +128,7 @@ public sealed partial class SessionGrain(
         if (record.ArchivedAt is null)
         {
             _record = record with { ArchivedAt = clock.GetUtcNow() };
-            await _log.Append(new SessionStatusTerminated());
+            await _log.Append(Turn.Terminated(record.Definition.Agent, _log));
         }
 
         return Wire();
@@ -143,7 +144,7 @@ public sealed partial class SessionGrain(
             await _running;
             var agent = record.Definition.Agent;
             _record = Record() with { ArchivedAt = clock.GetUtcNow() };
-            await _log.Append([.. Turn.Closing(agent, _log), new SessionStatusTerminated()]);
+            await _log.Append([.. Turn.Closing(agent, _log), .. Turn.Terminated(agent, _log)]);
         }
 
         return Wire();
@@ -174,14 +175,14 @@ public sealed partial class SessionGrain(
         var history = _log.History;
         var idle = history.Status == SessionStatus.Idle;
         var blocked = history.Round.Count > 0;
-        var answered = events.Select(Answered).ToHashSet();
 
         // What the application says about results is for the same request to the model as the results themselves.
-        var resolves = history.Round.All(call => !call.IsOpen || (call.IsCustom && answered.Contains(call.Id)));
+        var resolves = history.Round.All(call => !call.IsOpen
+            || events.Any(@event => @event is not UserToolConfirmation && CallOf(@event) == call.Id));
         var entries = new List<object>();
         foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
         {
-            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult
+            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult or UserToolResult
                 || (idle && (!blocked || (@event is SystemMessage && resolves)));
             entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
         }
@@ -191,7 +192,7 @@ public sealed partial class SessionGrain(
             return entries;
         }
 
-        var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
+        var remaining = history.Round.Where(call => WaitsBehind(call, events)).ToList();
         entries.AddRange(remaining.Count == 0
             ? Turn.Running(Record().Definition.Agent, _log)
             : Turn.Idle(
@@ -199,10 +200,20 @@ public sealed partial class SessionGrain(
         return entries;
     }
 
-    private static string? Answered(SessionEvent @event) => @event switch
+    // What the client has allowed in a sandbox of its own, it still has to run.
+    private static bool WaitsBehind(Call call, IReadOnlyList<SessionEvent> events) => call.WaitsForClient
+        && events.FirstOrDefault(@event => CallOf(@event) == call.Id) switch
+        {
+            null => true,
+            UserToolConfirmation { Result: "allow" } => call.ClientRuns,
+            _ => false,
+        };
+
+    private static string? CallOf(SessionEvent @event) => @event switch
     {
         UserToolConfirmation confirmation => confirmation.ToolUseId,
         UserCustomToolResult result => result.CustomToolUseId,
+        UserToolResult result => result.ToolUseId,
         _ => null,
     };
 
@@ -229,7 +240,7 @@ public sealed partial class SessionGrain(
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         try
         {
-            await turn.Run(_stop.Token);
+            await RunOrFail(turn);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -242,7 +253,7 @@ public sealed partial class SessionGrain(
         }
         catch (Exception exception)
         {
-            // A fault of ours, or a log that takes nothing. The next owner folds the log and goes on from there.
+            // The log takes nothing. The next owner folds what is in it and goes on from there.
             LogFailed(this.GetPrimaryKeyString(), exception);
             DeactivateOnIdle();
         }
@@ -255,6 +266,20 @@ public sealed partial class SessionGrain(
 
         // Input that came while the last entries were being flushed has found no turn to start.
         StartTurn();
+    }
+
+    private async Task RunOrFail(Turn turn)
+    {
+        try
+        {
+            await turn.Run(_stop.Token);
+        }
+        catch (Exception exception) when (!_stop.IsCancellationRequested
+            && exception is not (SequenceConflictException or LogUnavailableException))
+        {
+            LogFailed(this.GetPrimaryKeyString(), exception);
+            await turn.Fail();
+        }
     }
 
     private async Task<Answer> Try(Func<Task<string>> act)

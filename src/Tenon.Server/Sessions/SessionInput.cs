@@ -44,13 +44,16 @@ public static class SessionInput
                 break;
             case UserToolConfirmation confirmation:
                 CheckConfirmation(path, confirmation);
-                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, history, answered, isCustom: false);
+                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, @event.Type, history, answered);
                 break;
             case UserCustomToolResult result:
-                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, history, answered, isCustom: true);
+                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, @event.Type, history, answered);
                 break;
-            case UserToolResult:
+            case UserToolResult when !history.IsSelfHosted:
                 throw ApiException.Invalid(path, "user.tool_result is only for sessions in self_hosted environments.");
+            case UserToolResult result:
+                CheckWaits($"{path}.tool_use_id", result.ToolUseId, @event.Type, history, answered);
+                break;
             case UserDefineOutcome:
                 throw ApiException.NotYet(path, "outcomes are");
             default:
@@ -79,10 +82,15 @@ public static class SessionInput
         }
     }
 
-    private static void CheckWaits(string path, string id, History history, HashSet<string> answered, bool isCustom)
+    private static void CheckWaits(string path, string id, string type, History history, HashSet<string> answered)
     {
-        var waits = history.Round.Any(call => call.Id == id && call.WaitsForClient && call.IsCustom == isCustom);
-        if (!waits || !answered.Add(id))
+        var awaits = history.Round.FirstOrDefault(call => call.Id == id)?.Awaits;
+        if (awaits is not null && awaits != type)
+        {
+            throw ApiException.Invalid(path, $"no call '{id}' waits for this answer: it waits for a {awaits}.");
+        }
+
+        if (awaits is null || !answered.Add(id))
         {
             throw ApiException.Invalid(
                 path, $"no call '{id}' waits for this answer: it is unknown, or already answered.");

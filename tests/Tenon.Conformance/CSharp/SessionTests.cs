@@ -190,8 +190,9 @@ public sealed class SessionTests(Lab lab)
         Assert.NotNull(archived.ArchivedAt);
         await Assert.ThrowsAsync<AnthropicConflictException>(() => session.Send(Events.Message("more")));
         var history = await session.History();
-        Assert.Equal([.. turn.Ids(), history[^1].Id()], history.Ids());
-        Assert.Equal("session.status_terminated", history[^1].Type());
+        Assert.Equal(turn.Ids(), history.Take(turn.Count).Ids());
+        Assert.Equal(
+            ["session.thread_status_terminated", "session.status_terminated"], history.Skip(turn.Count).Types());
     }
 
     [Fact]
