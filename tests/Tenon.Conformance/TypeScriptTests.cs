@@ -63,7 +63,8 @@ public sealed class TypeScriptTests(Lab lab)
         var output = await Run("operations.mjs", Reply.Text("Hel", "lo"));
 
         Assert.Equal(Operations.OfSessions, Operations.Used(output.Split('\n')
-            .Where(line => line.StartsWith(Mark, StringComparison.Ordinal)).Select(line => line[Mark.Length..].Trim())));
+            .Where(line => line.StartsWith(Mark, StringComparison.Ordinal))
+            .Select(line => line[Mark.Length..].Trim())));
     }
 
     private async Task<string> Run(string program, params Reply[] replies)

@@ -63,7 +63,8 @@ public sealed class ExampleTests(Lab lab)
     private async Task<string> Start(params string[] answer)
     {
         var beta = lab.Client.Beta;
-        var environment = await beta.Environments.Create(new EnvironmentCreateParams { Name = "example" }, Cancellation);
+        var environment = await beta.Environments.Create(
+            new EnvironmentCreateParams { Name = "example" }, Cancellation);
         var model = new BetaManagedAgentsModelConfigParams { ID = lab.Model(Reply.Text(answer)).Name };
         var agent = await beta.Agents.Create(new AgentCreateParams { Name = "example", Model = model }, Cancellation);
         var session = await beta.Sessions.Create(

@@ -2,10 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace Tenon.Conformance.Support;
 
-/// <summary>The operations that docs/compatibility.md says work, to compare with those that an SDK was seen to use.</summary>
+/// <summary>
+/// The operations that docs/compatibility.md says work, to compare with those that an SDK was seen to use.
+/// </summary>
 public static partial class Operations
 {
-    /// <summary>Those of agents, environments, sessions, events and threads: <c>GET /v1/agents/{}</c>.</summary>
+    /// <summary>
+    /// Those of agents, environments, sessions, events and threads, as <c>GET /v1/agents/{}</c>. Resources belong to
+    /// files.
+    /// </summary>
     public static IReadOnlyList<string> OfSessions { get; } =
     [
         .. Row().Matches(File.ReadAllText(Repository.PathTo("docs/compatibility.md")))

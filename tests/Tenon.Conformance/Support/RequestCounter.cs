@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace Tenon.Conformance.Support;
 
-/// <summary>An HTTP client that remembers what it sends, to see what an SDK requests and whether it repeats it.</summary>
+/// <summary>
+/// An HTTP client that remembers what it sends, to see what an SDK requests and whether it repeats it.
+/// </summary>
 public sealed class RequestCounter : IDisposable
 {
     private readonly Recording _recording = new();
