@@ -1,5 +1,6 @@
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 
 namespace Tenon.Server.Sessions;
@@ -47,11 +48,13 @@ public static class SessionInput
                 CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, @event.Type, history, answered);
                 break;
             case UserCustomToolResult result:
+                CheckResult($"{path}.content", result.Content);
                 CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, @event.Type, history, answered);
                 break;
             case UserToolResult when !history.IsSelfHosted:
                 throw ApiException.Invalid(path, "user.tool_result is only for sessions in self_hosted environments.");
             case UserToolResult result:
+                CheckResult($"{path}.content", result.Content);
                 CheckWaits($"{path}.tool_use_id", result.ToolUseId, @event.Type, history, answered);
                 break;
             case UserDefineOutcome:
@@ -94,6 +97,18 @@ public static class SessionInput
         {
             throw ApiException.Invalid(
                 path, $"no call '{id}' waits for this answer: it is unknown, or already answered.");
+        }
+    }
+
+    private static void CheckResult(string path, IReadOnlyList<ContentBlock>? content)
+    {
+        for (var i = 0; i < content?.Count; i++)
+        {
+            if (content[i] is not (TextBlock or ImageBlock or DocumentBlock or SearchResultBlock))
+            {
+                throw ApiException.Invalid($"{path}.{i}.type",
+                    $"'{content[i].Type}' is not one of text, image, document, search_result.");
+            }
         }
     }
 

@@ -144,6 +144,24 @@ public sealed class SelfHostedTests(TestServer server)
     }
 
     [Fact]
+    public async Task A_kill_closes_the_calls_that_wait()
+    {
+        var session = await NewSession(server, Toolset);
+        session.Model.Answers(Use("a", "bash"));
+        var call = (await session.RunUntilItAsks(TestSession.Says("go"))).Single();
+        await using var stream = await session.Stream();
+
+        (await server.Post($"{session.Path}/kill")).Ok();
+        var rest = await stream.Rest();
+
+        Assert.Equal(
+            ["agent.tool_result", "session.thread_status_terminated", "session.status_terminated"],
+            rest.Select(@event => @event.Name));
+        Assert.Equal(call, rest[0].Json.Text("tool_use_id"));
+        (await session.Post(TestSession.AnswersTool(call, "late"))).Refused(409, "");
+    }
+
+    [Fact]
     public async Task A_system_message_behind_the_result_reaches_the_model_with_it()
     {
         var session = await NewSession(server, Toolset);

@@ -121,6 +121,9 @@ public static class RefusalCases
         400 events.0.type: 'agent.message' is not an event that clients send.
         POST /v1/sessions/{session}/events {"events":[{"type":"user.tool_result","tool_use_id":"sevt_1"}]}
         400 events.0: user.tool_result is only for sessions in self_hosted environments.
+        POST /v1/sessions/{session}/events {"events":[
+         {"type":"user.custom_tool_result","custom_tool_use_id":"sevt_1","content":[{"type":"redacted"}]}]}
+        400 events.0.content.0.type: 'redacted' is not one of text, image, document, search_result.
         POST /v1/sessions/{self_hosted_session}/events {"events":[{"type":"user.tool_result","tool_use_id":"sevt_1"}]}
         400 events.0.tool_use_id: no call 'sevt_1' waits for this answer: it is unknown, or already answered.
         POST /v1/sessions/{session}/events {"events":[{"type":"user.interrupt","session_thread_id":"sthr_x"}]}
