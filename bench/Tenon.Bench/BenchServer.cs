@@ -58,6 +58,11 @@ internal sealed class BenchServer : IAsyncDisposable
         $"/v1/sessions/{session}/events",
         """{"events":[{"type":"user.message","content":[{"type":"text","text":"go"}]}]}""");
 
+    public Task Interrupt(string session) =>
+        Post($"/v1/sessions/{session}/events", """{"events":[{"type":"user.interrupt"}]}""");
+
+    public Task Kill(string session) => Post($"/v1/sessions/{session}/kill", "");
+
     /// <summary>An open stream of a session. Reading it does not start before the server has it.</summary>
     public async Task<IAsyncEnumerator<SseItem<string>>> Stream(string session)
     {

@@ -18,6 +18,8 @@ var benchmarks = new Dictionary<string, Func<Task>>
     ["first-byte"] = FirstByte.Run,
     ["text-turns"] = Turns.Text,
     ["tool-turn"] = Turns.Tool,
+    ["interrupt"] = Stops.Interrupt,
+    ["kill"] = Stops.Kill,
     ["sandbox"] = SandboxStarts.Run,
     ["append"] = Appends.Run,
 };

@@ -37,7 +37,37 @@ public sealed class TypeScriptTests(Lab lab)
     [Fact]
     public Task Each_failure_has_its_class() => Run("errors.mjs");
 
-    private async Task Run(string program, params Reply[] replies)
+    [Fact]
+    public Task The_runner_of_the_SDK_runs_what_is_allowed_and_not_what_is_denied() => Run(
+        "tool-runner.mjs",
+        Reply.ToolUse("bash", new { command = "first" }),
+        Reply.ToolUse("bash", new { command = "second" }),
+        Reply.Text("done"));
+
+    [Fact]
+    public Task The_example_of_a_session_ends() => Run("example-agents.mjs", Reply.Text("A friendly word."));
+
+    [Fact]
+    public Task The_example_of_previews_ends() => Run("example-deltas.mjs", Reply.Text("Waves ", "come ", "and go"));
+
+    [Fact]
+    public Task The_example_that_observes_its_tool_calls_ends() => Run(
+        "example-observe-tool-calls.mjs",
+        Reply.ToolUse("current_time", new { }).Then(Reply.ToolUse("bash", new { command = "pwd" })),
+        Reply.Text("Now, and here."));
+
+    [Fact]
+    public async Task The_SDK_reaches_every_operation_that_works()
+    {
+        const string Mark = "REQUEST ";
+        var output = await Run("operations.mjs", Reply.Text("Hel", "lo"));
+
+        Assert.Equal(Operations.OfSessions, Operations.Used(output.Split('\n')
+            .Where(line => line.StartsWith(Mark, StringComparison.Ordinal))
+            .Select(line => line[Mark.Length..].Trim())));
+    }
+
+    private async Task<string> Run(string program, params Reply[] replies)
     {
         var variables = new Dictionary<string, string>
         {
@@ -51,5 +81,6 @@ public sealed class TypeScriptTests(Lab lab)
             ["node", program], folder, variables, TestContext.Current.CancellationToken);
 
         Assert.True(exitCode == 0, $"{program} failed:\n{output}");
+        return output;
     }
 }

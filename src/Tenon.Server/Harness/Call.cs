@@ -16,8 +16,13 @@ public sealed record Call
 
     public required JsonElement Input { get; init; }
 
-    /// <summary>Whether the client runs it.</summary>
+    /// <summary>Whether it is a tool of the client's own.</summary>
     public bool IsCustom { get; set; }
+
+    /// <summary>
+    /// Whether the client runs it: its own tool, or a sandbox tool of a session in a <c>self_hosted</c> environment.
+    /// </summary>
+    public bool ClientRuns { get; set; }
 
     /// <summary><c>allow ask deny</c>, as first evaluated.</summary>
     public string Permission { get; set; } = "allow";
@@ -32,8 +37,18 @@ public sealed record Call
 
     public bool IsOpen => Result is null;
 
-    /// <summary>Nothing but the client can move it on.</summary>
-    public bool WaitsForClient => IsOpen && (IsCustom || (Permission == "ask" && Confirmed is null));
-
     public bool IsDenied => IsOpen && !IsCustom && (Permission == "deny" || Confirmed == false);
+
+    /// <summary>Nothing but the client can move it on.</summary>
+    public bool WaitsForClient => Awaits is not null;
+
+    /// <summary>The type of the client's event that moves it on; null when none is needed (api C.5).</summary>
+    public string? Awaits => this switch
+    {
+        { IsOpen: false } or { IsDenied: true } => null,
+        { IsCustom: true } => "user.custom_tool_result",
+        { Permission: "ask", Confirmed: null } => "user.tool_confirmation",
+        { ClientRuns: true } => "user.tool_result",
+        _ => null,
+    };
 }

@@ -1,6 +1,7 @@
 using Tenon.Server.Events;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
+using Tenon.Server.Tools;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
@@ -67,6 +68,9 @@ public sealed class History
 
     public UsageTotals Usage { get; } = new();
 
+    /// <summary>Whether the client runs the sandbox tools, in an environment of its own (api B.5).</summary>
+    public bool IsSelfHosted { get; internal set; }
+
     /// <summary>What the session may cost; null when it has no budget.</summary>
     public Budget? Budget { get; internal set; }
 
@@ -100,7 +104,8 @@ public sealed class History
     {
         switch (@event)
         {
-            case UserMessage or SystemMessage or UserInterrupt or UserToolConfirmation or UserCustomToolResult:
+            case UserMessage or SystemMessage or UserInterrupt or UserToolConfirmation or UserCustomToolResult
+                or UserToolResult:
                 ApplyInput(@event);
                 break;
             case ModelRequestStart:
@@ -112,11 +117,12 @@ public sealed class History
                 FaultsInARow = end.IsError == true ? FaultsInARow + 1 : 0;
                 break;
             case AgentToolUse use:
-                With(use.Id!, call => (call.Permission, call.DenyMessage) =
-                    (use.EvaluatedPermission ?? "allow", Denial(use)));
+                With(use.Id!, call => (call.Permission, call.DenyMessage, call.ClientRuns) =
+                    (use.EvaluatedPermission ?? "allow", Denial(use),
+                        IsSelfHosted && BuiltinTools.IsSandboxed(call.Name)));
                 break;
             case AgentCustomToolUse use:
-                With(use.Id!, call => call.IsCustom = true);
+                With(use.Id!, call => (call.IsCustom, call.ClientRuns) = (true, true));
                 break;
             case AgentToolResult result:
                 CountSearch(result);
@@ -190,6 +196,9 @@ public sealed class History
                 break;
             case UserCustomToolResult result:
                 Resolve(result.CustomToolUseId, result.Content, result.IsError);
+                break;
+            case UserToolResult result:
+                Resolve(result.ToolUseId, result.Content, result.IsError);
                 break;
         }
     }

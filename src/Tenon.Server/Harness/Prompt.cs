@@ -21,6 +21,11 @@ public static class Prompt
         + "Files the user attached are in /mnt/session/uploads (read-only). Put finished files for the user in "
         + "/mnt/session/outputs.";
 
+    /// <summary>The same where the client runs the tools: what is mounted there is not ours to say (api F.2).</summary>
+    private const string SelfHostedNote =
+        "Your tools run in a sandbox that the user provides. Unless you are told otherwise, the working directory is "
+        + "/workspace.";
+
     public static ModelRequest Build(SessionAgent agent, History history)
     {
         var tools = Tools(agent.Tools);
@@ -29,7 +34,7 @@ public static class Prompt
             Model = history.Fallback ?? agent.Model.Id,
             Effort = agent.Model.Effort,
             Speed = agent.Model.Speed,
-            System = System(agent.System, tools),
+            System = System(agent.System, tools, history.IsSelfHosted ? SelfHostedNote : SandboxNote),
             Tools = tools,
             // A copy: the history grows while the model answers.
             Messages = [.. history.Messages],
@@ -56,9 +61,9 @@ public static class Prompt
         _ => 0,
     };
 
-    private static string System(string? own, IReadOnlyList<ModelTool> tools)
+    private static string System(string? own, IReadOnlyList<ModelTool> tools, string sandboxNote)
     {
-        var note = tools.Any(tool => AgentToolset.ToolNames.Contains(tool.Name)) ? SandboxNote : "";
+        var note = tools.Any(tool => BuiltinTools.IsSandboxed(tool.Name)) ? sandboxNote : "";
         return string.Join("\n\n", new[] { own, note }.Where(part => !string.IsNullOrEmpty(part)));
     }
 

@@ -39,6 +39,9 @@ public sealed class SessionLog(
     /// </summary>
     public Budget? Budget { init => History.Budget = value; }
 
+    /// <summary>Whether the session's environment is <c>self_hosted</c>.</summary>
+    public bool IsSelfHosted { init => History.IsSelfHosted = value; }
+
     public DateTimeOffset Now => clock.GetUtcNow();
 
     public SessionUsage Usage => History.Usage.At(Now.ToMicroseconds(), Prices);

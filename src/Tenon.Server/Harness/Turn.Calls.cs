@@ -57,9 +57,10 @@ public sealed partial class Turn
         return (call, output);
     }
 
-    /// <summary>The call's result when it must not run; null when it may, and then the sandbox stands.</summary>
+    /// <summary>The call's result when it must not run; null when it may, and then what it needs stands.</summary>
     private async Task<ToolOutput?> Refuse(Call call, CancellationToken cancellationToken) =>
-        call.IsDenied ? ToolOutput.Error(Denial(call)) : await TryOpen(call, cancellationToken);
+        call.IsDenied ? ToolOutput.Error(Denial(call))
+        : BuiltinTools.IsSandboxed(call.Name) ? await TryOpen(call, cancellationToken) : null;
 
     /// <summary>
     /// Makes sure that the sandbox stands and that the log knows which life of it the call goes to, before the call
@@ -117,12 +118,12 @@ public sealed partial class Turn
     }
 
     /// <summary>The entries that end what is open: the request to the model, and the calls, which failed.</summary>
-    public static List<object> Closing(SessionAgent agent, SessionLog log)
+    public static List<object> Closing(SessionAgent agent, SessionLog log, bool isError = false)
     {
         var closing = new List<object>();
         if (log.History.OpenRequestId is { } open)
         {
-            closing.Add(RequestEnd(agent, open, isError: false, new Models.ModelUsage()));
+            closing.Add(RequestEnd(agent, open, isError, new Models.ModelUsage()));
         }
 
         closing.AddRange(log.History.Round.Where(call => call.IsOpen)

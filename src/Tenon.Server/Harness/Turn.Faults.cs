@@ -6,6 +6,14 @@ namespace Tenon.Server.Harness;
 /// <content>What follows a model's fault: the same model again, the next of its route, or the turn's end.</content>
 public sealed partial class Turn
 {
+    /// <summary>
+    /// Ends the turn after a fault of our own, which the next owner would meet again: the client is told instead of
+    /// left waiting, what is open is closed, and the next message starts anew.
+    /// </summary>
+    public Task Fail() => Exhaust(
+        Closing(agent, log, isError: true), "unknown_error",
+        "The server failed in the middle of this turn; its own log says why. Send a message to go on.");
+
     private async Task Retry(
         string startId, ModelFault fault, ModelUsage usage, CancellationToken cancellationToken)
     {

@@ -47,6 +47,13 @@ public sealed partial class Turn(
         new ThreadStatusRunning { SessionThreadId = log.ThreadId, AgentName = agent.Name },
     ];
 
+    /// <summary>The entries that say that both have ended for good (api C.10).</summary>
+    public static IReadOnlyList<object> Terminated(SessionAgent agent, SessionLog log) =>
+    [
+        new ThreadStatusTerminated { SessionThreadId = log.ThreadId, AgentName = agent.Name },
+        new SessionStatusTerminated(),
+    ];
+
     /// <summary>The entries that say that they are idle, with what was used just before (api C.4).</summary>
     public static IReadOnlyList<object> Idle(
         SessionAgent agent, SessionLog log, StopReason reason, StopDetails? details = null) =>
@@ -93,7 +100,8 @@ public sealed partial class Turn(
             {
                 await Step(step.Token);
             }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException)
+                when (_interrupt.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 // The user interrupted what ran.
             }

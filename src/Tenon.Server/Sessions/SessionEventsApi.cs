@@ -87,10 +87,13 @@ public static class SessionEventsApi
 /// <summary>A session's threads; there is one, the primary (api A.6).</summary>
 public static class SessionThreadsApi
 {
+    private const int PageMax = 1_000;
+
     public static void MapSessionThreads(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/sessions/{id}/threads", ListThreads);
         routes.MapGet("/v1/sessions/{id}/threads/{threadId}", Get);
+        routes.MapPost("/v1/sessions/{id}/threads/{threadId}/archive", Archive);
         routes.MapGet("/v1/sessions/{id}/threads/{threadId}/events", ListEvents);
         routes.MapGet("/v1/sessions/{id}/threads/{threadId}/stream", Stream);
     }
@@ -101,6 +104,12 @@ public static class SessionThreadsApi
         var record = await SessionsApi.Find(store, id, cancellationToken);
         var statuses = request.Words("statuses", SessionStatus.Idle, SessionStatus.Running,
             SessionStatus.Rescheduling, SessionStatus.Terminated);
+        request.Number("limit", 1, PageMax);
+        if (Cursor.Of(request, $"threads:{id}", descending: false) is not null)
+        {
+            throw Cursor.Foreign();
+        }
+
         var thread = record.ToThread(clock.GetUtcNow());
         return Body.Json(
             new Page<Wire.Sessions.SessionThread>
@@ -115,6 +124,23 @@ public static class SessionThreadsApi
     {
         var record = await Find(id, threadId, store, cancellationToken);
         return Body.Json(record.ToThread(clock.GetUtcNow()), WireJson.Default.SessionThread);
+    }
+
+    // The primary thread lives as long as its session, so only the session can end it.
+    private static async Task<IResult> Archive(
+        string id, string threadId, SessionStore store, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var record = await Find(id, threadId, store, cancellationToken);
+        if (record.Status is SessionStatus.Running or SessionStatus.Rescheduling)
+        {
+            throw ApiException.Invalid("",
+                $"Thread '{threadId}' is {record.Status} and cannot be archived: interrupt it first.");
+        }
+
+        return record.ArchivedAt is not null
+            ? Body.Json(record.ToThread(clock.GetUtcNow()), WireJson.Default.SessionThread)
+            : throw ApiException.Invalid("", $"Thread '{threadId}' is the primary thread, which is archived with its "
+                + $"session: POST /v1/sessions/{id}/archive.");
     }
 
     // The primary thread's stream is the session's own (api C.9).

@@ -1,5 +1,6 @@
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 
 namespace Tenon.Server.Sessions;
@@ -44,13 +45,18 @@ public static class SessionInput
                 break;
             case UserToolConfirmation confirmation:
                 CheckConfirmation(path, confirmation);
-                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, history, answered, isCustom: false);
+                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, @event.Type, history, answered);
                 break;
             case UserCustomToolResult result:
-                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, history, answered, isCustom: true);
+                CheckResult($"{path}.content", result.Content);
+                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, @event.Type, history, answered);
                 break;
-            case UserToolResult:
+            case UserToolResult when !history.IsSelfHosted:
                 throw ApiException.Invalid(path, "user.tool_result is only for sessions in self_hosted environments.");
+            case UserToolResult result:
+                CheckResult($"{path}.content", result.Content);
+                CheckWaits($"{path}.tool_use_id", result.ToolUseId, @event.Type, history, answered);
+                break;
             case UserDefineOutcome:
                 throw ApiException.NotYet(path, "outcomes are");
             default:
@@ -79,13 +85,30 @@ public static class SessionInput
         }
     }
 
-    private static void CheckWaits(string path, string id, History history, HashSet<string> answered, bool isCustom)
+    private static void CheckWaits(string path, string id, string type, History history, HashSet<string> answered)
     {
-        var waits = history.Round.Any(call => call.Id == id && call.WaitsForClient && call.IsCustom == isCustom);
-        if (!waits || !answered.Add(id))
+        var awaits = history.Round.FirstOrDefault(call => call.Id == id)?.Awaits;
+        if (awaits is not null && awaits != type)
+        {
+            throw ApiException.Invalid(path, $"no call '{id}' waits for this answer: it waits for a {awaits}.");
+        }
+
+        if (awaits is null || !answered.Add(id))
         {
             throw ApiException.Invalid(
                 path, $"no call '{id}' waits for this answer: it is unknown, or already answered.");
+        }
+    }
+
+    private static void CheckResult(string path, IReadOnlyList<ContentBlock>? content)
+    {
+        for (var i = 0; i < content?.Count; i++)
+        {
+            if (content[i] is not (TextBlock or ImageBlock or DocumentBlock or SearchResultBlock))
+            {
+                throw ApiException.Invalid($"{path}.{i}.type",
+                    $"'{content[i].Type}' is not one of text, image, document, search_result.");
+            }
         }
     }
 

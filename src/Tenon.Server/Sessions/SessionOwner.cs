@@ -48,6 +48,7 @@ public sealed partial class SessionOwner
         {
             Prices = services.Prices,
             Budget = record.Definition.Budget,
+            IsSelfHosted = record.Definition.IsSelfHosted,
             Row = (history, now) => (_record = Record().After(history, now, services.Prices)).ToRow(),
         };
     }
@@ -137,7 +138,7 @@ public sealed partial class SessionOwner
         if (record.ArchivedAt is null)
         {
             _record = record with { ArchivedAt = _services.Clock.GetUtcNow() };
-            await _log.Append(new SessionStatusTerminated());
+            await _log.Append(Turn.Terminated(record.Definition.Agent, _log));
         }
 
         return Wire();
@@ -154,7 +155,7 @@ public sealed partial class SessionOwner
             await _running;
             var agent = record.Definition.Agent;
             _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
-            await _log.Append([.. Turn.Closing(agent, _log), new SessionStatusTerminated()]);
+            await _log.Append([.. Turn.Closing(agent, _log), .. Turn.Terminated(agent, _log)]);
         }
 
         return Wire();
@@ -187,14 +188,14 @@ public sealed partial class SessionOwner
         var history = _log.History;
         var idle = history.Status == SessionStatus.Idle;
         var blocked = history.Round.Count > 0;
-        var answered = events.Select(Answered).ToHashSet();
 
         // What the application says about results is for the same request to the model as the results themselves.
-        var resolves = history.Round.All(call => !call.IsOpen || (call.IsCustom && answered.Contains(call.Id)));
+        var resolves = history.Round.All(call => !call.IsOpen
+            || events.Any(@event => @event is not UserToolConfirmation && CallOf(@event) == call.Id));
         var entries = new List<object>();
         foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
         {
-            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult
+            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult or UserToolResult
                 || (idle && (!blocked || (@event is SystemMessage && resolves)));
             entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
         }
@@ -212,17 +213,27 @@ public sealed partial class SessionOwner
             return entries;
         }
 
-        var remaining = history.Round.Where(call => call.WaitsForClient && !answered.Contains(call.Id)).ToList();
+        var remaining = history.Round.Where(call => WaitsBehind(call, events)).ToList();
         entries.AddRange(remaining.Count == 0
             ? Turn.Running(agent, _log)
             : Turn.Idle(agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
         return entries;
     }
 
-    private static string? Answered(SessionEvent @event) => @event switch
+    // What the client has allowed in a sandbox of its own, it still has to run.
+    private static bool WaitsBehind(Call call, IReadOnlyList<SessionEvent> events) => call.WaitsForClient
+        && events.FirstOrDefault(@event => CallOf(@event) == call.Id) switch
+        {
+            null => true,
+            UserToolConfirmation { Result: "allow" } => call.ClientRuns,
+            _ => false,
+        };
+
+    private static string? CallOf(SessionEvent @event) => @event switch
     {
         UserToolConfirmation confirmation => confirmation.ToolUseId,
         UserCustomToolResult result => result.CustomToolUseId,
+        UserToolResult result => result.ToolUseId,
         _ => null,
     };
 
@@ -251,7 +262,7 @@ public sealed partial class SessionOwner
         _host.Hold();
         try
         {
-            await turn.Run(_stop.Token);
+            await RunOrFail(turn);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -259,8 +270,8 @@ public sealed partial class SessionOwner
         }
         catch (Exception exception)
         {
-            // Another owner, a log that takes nothing, or a fault of ours. What is in memory is worth nothing now; the
-            // next owner folds the log and goes on from there.
+            // Another owner, or a log that takes nothing. What is in memory is worth nothing now; the next owner folds
+            // the log and goes on from there.
             LogFailed(_log.SessionId, exception);
             _isLost = true;
             _host.Drop();
@@ -274,6 +285,20 @@ public sealed partial class SessionOwner
 
         // Input that came while the last entries were being flushed has found no turn to start.
         StartTurn();
+    }
+
+    private async Task RunOrFail(Turn turn)
+    {
+        try
+        {
+            await turn.Run(_stop.Token);
+        }
+        catch (Exception exception) when (!_stop.IsCancellationRequested
+            && exception is not (SequenceConflictException or LogUnavailableException))
+        {
+            LogFailed(_log.SessionId, exception);
+            await turn.Fail();
+        }
     }
 
     private SessionRecord Record() =>

@@ -135,6 +135,9 @@ public sealed record SessionDefinition
 
     public Budget? Budget { get; init; }
 
+    /// <summary>Its environment is <c>self_hosted</c>, which an environment never stops to be.</summary>
+    public bool IsSelfHosted { get; init; }
+
     public IReadOnlyDictionary<string, string> Metadata
     {
         get;

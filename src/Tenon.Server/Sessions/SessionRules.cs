@@ -1,9 +1,11 @@
+using System.Text.Json;
 using Tenon.Server.Agents;
 using Tenon.Server.Billing;
 using Tenon.Server.Environments;
 using Tenon.Server.Http;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
+using Tenon.Wire.Environments;
 using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
 
@@ -18,8 +20,14 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
     /// <exception cref="ApiException">400 or 404, with the field.</exception>
     public async Task<SessionDefinition> Check(SessionCreate create, CancellationToken cancellationToken)
     {
+        var environment = await FindEnvironment(create.EnvironmentId, cancellationToken);
+        var isSelfHosted = environment.Config.Type == "self_hosted";
+        if (isSelfHosted)
+        {
+            RefuseMounts(create);
+        }
+
         RefuseWhatIsNotThere(create);
-        await CheckEnvironment(create.EnvironmentId, cancellationToken);
         var agent = await Resolve(create.Agent.Body, cancellationToken);
         if (create.InitialEvents is { Count: > InitialEventsMax })
         {
@@ -37,6 +45,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             Title = create.Title,
             Budget = BudgetRules.Check(create.Budget, agent, prices),
             Metadata = Metadata.Check(create.Metadata),
+            IsSelfHosted = isSelfHosted,
         };
     }
 
@@ -126,7 +135,21 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
         }
     }
 
-    private async Task CheckEnvironment(string id, CancellationToken cancellationToken)
+    // Tenon mounts nothing in a sandbox that is not its own (api B.3).
+    private static void RefuseMounts(SessionCreate create)
+    {
+        if (create.Resources?.Any(resource => TypeOf(resource) is "file" or "github_repository") == true)
+        {
+            throw ApiException.Invalid("", $"Environment {create.EnvironmentId} is a self-hosted environment. "
+                + "`resources` are not supported with self-hosted environments.");
+        }
+    }
+
+    private static string? TypeOf(JsonElement resource) =>
+        resource.ValueKind == JsonValueKind.Object && resource.TryGetProperty("type", out var type)
+            && type.ValueKind == JsonValueKind.String ? type.GetString() : null;
+
+    private async Task<EnvironmentRecord> FindEnvironment(string id, CancellationToken cancellationToken)
     {
         var environment = await environments.Find(id, cancellationToken)
             ?? throw new ApiException(new Refusal(
@@ -136,10 +159,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             throw ApiException.Invalid("environment_id", $"environment '{id}' is archived.", "environment_archived");
         }
 
-        if (environment.Config.Type == "self_hosted")
-        {
-            throw ApiException.NotYet("environment_id", "self_hosted environments are");
-        }
+        return environment;
     }
 
     private async Task<SessionAgent> Resolve(AgentSelectionBody selection, CancellationToken cancellationToken)

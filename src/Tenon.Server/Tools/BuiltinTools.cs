@@ -69,6 +69,8 @@ public static class BuiltinTools
             """),
     ];
 
+    public static bool IsSandboxed(string name) => Sandboxed.Any(tool => tool.Name == name);
+
     /// <summary>Whether calls of this tool may run beside others: it changes nothing.</summary>
     public static bool IsParallel(string name) => name is "read" or "glob" or "grep";
 

@@ -34,7 +34,7 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
     public async Task<ToolOutput> Run(
         string callId, string name, JsonElement input, CancellationToken cancellationToken)
     {
-        if (!BuiltinTools.Sandboxed.Any(tool => tool.Name == name))
+        if (!BuiltinTools.IsSandboxed(name))
         {
             return ToolOutput.Error($"The tool {name} is not available on this server yet.");
         }

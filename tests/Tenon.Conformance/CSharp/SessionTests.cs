@@ -123,6 +123,47 @@ public sealed class SessionTests(Lab lab)
     }
 
     [Fact]
+    public async Task Sessions_are_listed_by_version_by_time_and_with_those_that_are_archived()
+    {
+        var agent = await lab.Agent(lab.Model());
+        var first = await Create(agent.ID);
+        await Rename(agent, "second");
+        var second = await Create(agent.ID);
+        await lab.Client.Beta.Sessions.Archive(first.ID, cancellationToken: Cancellation);
+
+        Assert.Equal([second.ID], Ids(await List(agent, new SessionListParams())));
+        Assert.Equal([second.ID, first.ID], Ids(await List(agent, new SessionListParams { IncludeArchived = true })));
+        Assert.Equal([second.ID], Ids(await List(agent, new SessionListParams { AgentVersion = 2 })));
+        Assert.Equal(
+            [second.ID],
+            Ids(await List(agent, new SessionListParams { IncludeArchived = true, CreatedAtGt = first.CreatedAt })));
+        Assert.Empty(Ids(await List(agent, new SessionListParams { CreatedAtLt = first.CreatedAt })));
+    }
+
+    [Fact]
+    public async Task A_budget_is_raised_and_removed()
+    {
+        var agent = await lab.Client.Beta.Agents.Create(
+            new AgentCreateParams { Name = "priced", Model = BetaManagedAgentsModel.ClaudeSonnet5 }, Cancellation);
+        var session = await lab.Client.Beta.Sessions.Create(new SessionCreateParams
+        {
+            EnvironmentID = lab.EnvironmentId, Agent = agent.ID, Budget = Cents("100"),
+        }, Cancellation);
+
+        var raised = await lab.Client.Beta.Sessions.Update(
+            session.ID, new SessionUpdateParams { Budget = Cents("200") }, Cancellation);
+        var removed = await lab.Client.Beta.Sessions.Update(
+            session.ID, new SessionUpdateParams { Budget = null }, Cancellation);
+
+        Assert.Equal("100", session.Budget!.MaxListCost.Amount);
+        Assert.Equal("200", raised.Budget!.MaxListCost.Amount);
+        Assert.Null(removed.Budget);
+
+        static BetaManagedAgentsBudgetLimit Cents(string amount) =>
+            new() { MaxListCost = new() { Amount = amount, Currency = "USD" } };
+    }
+
+    [Fact]
     public async Task An_update_is_seen_in_the_session_and_in_its_history()
     {
         var session = await Create((await lab.Agent(lab.Model())).ID);
@@ -190,8 +231,9 @@ public sealed class SessionTests(Lab lab)
         Assert.NotNull(archived.ArchivedAt);
         await Assert.ThrowsAsync<AnthropicConflictException>(() => session.Send(Events.Message("more")));
         var history = await session.History();
-        Assert.Equal([.. turn.Ids(), history[^1].Id()], history.Ids());
-        Assert.Equal("session.status_terminated", history[^1].Type());
+        Assert.Equal(turn.Ids(), history.Take(turn.Count).Ids());
+        Assert.Equal(
+            ["session.thread_status_terminated", "session.status_terminated"], history.Skip(turn.Count).Types());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Anthropic.Exceptions;
+using Anthropic.Models.Beta.Sessions;
 using Anthropic.Models.Beta.Sessions.Threads;
 using Tenon.Conformance.Support;
 using Tenon.Server.Tests.Support;
@@ -52,6 +53,49 @@ public sealed class ThreadTests(Lab lab)
         Assert.Equal(thread.ID, turn.The("session.thread_status_idle").GetProperty("session_thread_id").GetString());
         Assert.Equal(turn.Ids(), streamed);
         Assert.Equal(turn.Ids(), listed.Items.Select(item => item.ID));
+    }
+
+    [Fact]
+    public async Task Its_stream_has_previews_for_those_who_ask()
+    {
+        var session = await lab.Session(lab.Model(Reply.Text("hel", "lo")));
+        using var stream = await lab.Client.Beta.Sessions.Threads.Events.WithRawResponse.StreamStreaming(
+            (await Primary(session)).ID,
+            new ThreadEventStream
+            {
+                SessionID = session.Id,
+                EventDeltas = [BetaManagedAgentsDeltaType.AgentMessage],
+            },
+            Cancellation);
+
+        await session.Send(Events.Message("hi"));
+        var seen = new List<string>();
+        await foreach (var @event in stream.Enumerate(Cancellation))
+        {
+            seen.Add(@event.Json.Type());
+            if (seen[^1] == "session.status_idle")
+            {
+                break;
+            }
+        }
+
+        Assert.Contains("event_delta", seen);
+    }
+
+    [Fact]
+    public async Task It_is_archived_with_its_session()
+    {
+        var session = await lab.Session(lab.Model());
+        var thread = await Primary(session);
+        var archive = new ThreadArchiveParams { SessionID = session.Id };
+
+        await Assert.ThrowsAsync<AnthropicBadRequestException>(
+            () => lab.Client.Beta.Sessions.Threads.Archive(thread.ID, archive, Cancellation));
+        await lab.Client.Beta.Sessions.Archive(session.Id, cancellationToken: Cancellation);
+        var archived = await lab.Client.Beta.Sessions.Threads.Archive(thread.ID, archive, Cancellation);
+
+        Assert.Equal("terminated", archived.Status.Raw());
+        Assert.NotNull(archived.ArchivedAt);
     }
 
     [Fact]

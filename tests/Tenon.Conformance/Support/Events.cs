@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Anthropic.Models.Beta.Sessions;
 using Anthropic.Models.Beta.Sessions.Events;
 
 namespace Tenon.Conformance.Support;
@@ -34,6 +35,18 @@ public static class Events
             Content = [new BetaManagedAgentsTextBlock { Text = text }],
             IsError = false,
         };
+
+    public static BetaManagedAgentsEventParams SandboxResult(string id, string text) =>
+        new BetaManagedAgentsUserToolResultEventParams
+        {
+            ToolUseID = id,
+            Content = [new BetaManagedAgentsTextBlock { Text = text }],
+        };
+
+    public static BetaManagedAgentsEventParams Instruction(string text) => new BetaManagedAgentsSystemMessageEventParams
+    {
+        Content = [new BetaManagedAgentsSystemContentBlock { Text = text }],
+    };
 
     public static string Type(this JsonElement @event) => @event.GetProperty("type").GetString()!;
 

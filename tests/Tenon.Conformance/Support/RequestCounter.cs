@@ -1,28 +1,33 @@
+using System.Collections.Concurrent;
+
 namespace Tenon.Conformance.Support;
 
-/// <summary>An HTTP client that counts what it sends, to see whether an SDK repeats a request.</summary>
+/// <summary>
+/// An HTTP client that remembers what it sends, to see what an SDK requests and whether it repeats it.
+/// </summary>
 public sealed class RequestCounter : IDisposable
 {
-    private readonly Counting _counting = new();
+    private readonly Recording _recording = new();
 
-    public RequestCounter() => Http = new HttpClient(_counting);
+    public RequestCounter() => Http = new HttpClient(_recording);
 
     public HttpClient Http { get; }
 
-    public int Requests => _counting.Requests;
+    public int Requests => _recording.Sent.Count;
+
+    /// <summary>Method and path of every request, in the order in which they left.</summary>
+    public IReadOnlyCollection<string> Sent => _recording.Sent;
 
     public void Dispose() => Http.Dispose();
 
-    private sealed class Counting() : DelegatingHandler(new SocketsHttpHandler())
+    private sealed class Recording() : DelegatingHandler(new SocketsHttpHandler())
     {
-        private int _requests;
-
-        public int Requests => _requests;
+        public ConcurrentQueue<string> Sent { get; } = new();
 
         protected override Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            Interlocked.Increment(ref _requests);
+            Sent.Enqueue($"{request.Method} {request.RequestUri!.AbsolutePath}");
             return base.SendAsync(request, cancellationToken);
         }
     }

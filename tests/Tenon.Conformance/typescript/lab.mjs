@@ -4,8 +4,8 @@ import Anthropic from '@anthropic-ai/sdk';
 export const client = new Anthropic();
 export const model = process.env.CONFORMANCE_MODEL;
 
-export async function createSession(tools = []) {
-  const environment = await client.beta.environments.create({ name: 'typescript' });
+export async function createSession(tools = [], config = { type: 'cloud' }) {
+  const environment = await client.beta.environments.create({ name: 'typescript', config });
   const agent = await client.beta.agents.create({ name: 'typescript', model, tools });
   return client.beta.sessions.create({ environment_id: environment.id, agent: agent.id });
 }

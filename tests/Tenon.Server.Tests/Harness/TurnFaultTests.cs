@@ -39,6 +39,24 @@ public sealed class TurnFaultTests
         Assert.True(waited >= TimeSpan.FromSeconds(7), $"It waited {waited}.");
     }
 
+    [Theory]
+    [InlineData(ModelFaultKind.Overloaded, "model_overloaded_error")]
+    [InlineData(ModelFaultKind.RateLimited, "model_rate_limited_error")]
+    [InlineData(ModelFaultKind.Unavailable, "model_request_failed_error")]
+    public async Task A_fault_that_may_pass_has_its_own_error_type(ModelFaultKind kind, string errorType)
+    {
+        await using var world = new TurnWorld();
+        world.Model.Fails(kind).Says("hello");
+        await world.Send("hi");
+
+        await world.Pass(world.Run(Token));
+
+        Assert.Equal(
+            (errorType, "retrying"),
+            world.Events<SessionError>().Select(e => (e.Error.Type, e.Error.RetryStatus.Type)).Single());
+        Assert.Equal("end_turn", world.Events<SessionStatusIdle>().Single().StopReason.Type);
+    }
+
     [Fact]
     public async Task A_fault_that_does_not_pass_exhausts_the_tries_and_a_new_message_starts_anew()
     {

@@ -64,12 +64,16 @@ public sealed class RefusalTableTests(TestServer server)
         if (text.Contains("env}"))
         {
             ids["env"] = await server.NewEnvironment();
+            ids["self_hosted_env"] = await server.NewEnvironment("self_hosted");
             ids["archived_env"] = await Archived($"/v1/environments/{await server.NewEnvironment()}");
         }
 
         if (text.Contains("session}"))
         {
             ids["session"] = (await server.NewSession()).Id;
+            ids["thread"] = (await server.Get($"/v1/sessions/{ids["session"]}/threads")).Ok().Text("data.0.id");
+            ids["self_hosted_session"] = (await server.NewSession(
+                fields: $"\"environment_id\":\"{await server.NewEnvironment("self_hosted")}\"")).Id;
             ids["archived_session"] = await Archived((await server.NewSession()).Path);
         }
 

@@ -89,6 +89,24 @@ public sealed class InterruptTests(TestServer server)
     }
 
     [Fact]
+    public async Task A_fault_of_the_server_itself_ends_the_turn_and_the_next_message_starts_anew()
+    {
+        var session = await server.NewSession();
+        session.Model.Throws().Says("again");
+
+        var turn = await session.Run(TestSession.Says("go"));
+        var next = await session.Run(TestSession.Says("again"));
+
+        var error = turn.Single(@event => @event.Name == "session.error").Json;
+        Assert.Equal(
+            ("unknown_error", "exhausted"), (error.Text("error.type"), error.Text("error.retry_status.type")));
+        Assert.DoesNotContain("scripted fault", error.Text("error.message"), StringComparison.Ordinal);
+        Assert.True(turn.Single(@event => @event.Name == "span.model_request_end").Json.At("is_error").GetBoolean());
+        Assert.Equal("retries_exhausted", turn[^1].Json.Text("stop_reason.type"));
+        Assert.Equal("end_turn", next[^1].Json.Text("stop_reason.type"));
+    }
+
+    [Fact]
     public async Task A_refusal_shows_its_details_and_not_what_was_said()
     {
         var session = await server.NewSession();

@@ -19,7 +19,7 @@ public sealed class KillTests(TestServer server)
 
         Assert.Equal("terminated", killed.Text("status"));
         Assert.Equal(
-            ["span.model_request_end", "session.status_terminated"],
+            ["span.model_request_end", "session.thread_status_terminated", "session.status_terminated"],
             (await stream.Rest()).Select(sent => sent.Name));
         Assert.Single(session.Model.Requests);
         (await session.Post(TestSession.Says("more"))).Refused(409, "");

@@ -111,7 +111,8 @@ public sealed class SessionLifeTests(TestServer server)
         Assert.Equal("terminated", archived.Text("status"));
         Assert.Equal(archived.Text("archived_at"), again.Text("archived_at"));
         Assert.Equal(archived.Text("archived_at"), (await session.Get()).Text("archived_at"));
-        Assert.Equal(["session.status_terminated"], seen.Select(@event => @event.Name));
+        Assert.Equal(
+            ["session.thread_status_terminated", "session.status_terminated"], seen.Select(@event => @event.Name));
         Assert.Equal(["user.message", "session.status_terminated"],
             (await session.List("?types=user.message&types=session.status_terminated")).Texts("type"));
         var refusal = $"Session '{session.Id}' is archived and takes no more events or changes.";
@@ -176,7 +177,9 @@ public sealed class SessionLifeTests(TestServer server)
         await using var beyond = await session.Stream(lastEventId: "1000");
         await using var opened = await session.Stream();
 
-        Assert.Equal(["session.status_terminated"], (await behind.Rest()).Select(sent => sent.Name));
+        Assert.Equal(
+            ["session.thread_status_terminated", "session.status_terminated"],
+            (await behind.Rest()).Select(sent => sent.Name));
         Assert.Empty(await beyond.Rest());
         Assert.Empty(await opened.Rest());
     }

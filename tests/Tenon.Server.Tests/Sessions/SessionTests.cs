@@ -161,8 +161,6 @@ public sealed class SessionTests(TestServer server)
         var (archivedAgent, archivedEnvironment) = (await server.NewAgent(), await server.NewEnvironment());
         await server.Post($"/v1/agents/{archivedAgent}/archive");
         await server.Post($"/v1/environments/{archivedEnvironment}/archive");
-        var selfHosted = (await server.Post(
-            "/v1/environments", """{"name":"n","config":{"type":"self_hosted"}}""")).Ok().Text("id");
 
         (await server.Post("/v1/sessions", Body("agent_x", environmentId)))
             .Refused(404, "Agent 'agent_x' was not found.");
@@ -172,8 +170,6 @@ public sealed class SessionTests(TestServer server)
             400, $"agent: agent '{archivedAgent}' is archived.");
         (await server.Post("/v1/sessions", Body(agentId, archivedEnvironment))).Refused(
             400, $"environment_id: environment '{archivedEnvironment}' is archived.", "environment_archived");
-        (await server.Post("/v1/sessions", Body(agentId, selfHosted))).Refused(
-            400, "environment_id: self_hosted environments are not supported");
     }
 
     [Fact]

@@ -67,6 +67,66 @@ public sealed class ThreadsTests(TestServer server)
         Assert.Equal("tester", thread.Text("agent_name"));
     }
 
+    [Fact]
+    public async Task Its_stream_shows_previews_to_those_who_ask()
+    {
+        var session = await server.NewSession();
+        session.Model.Says("done");
+        var id = (await Primary(session)).Text("id");
+        await using var stream = await TestStream.Open(
+            server.Client, $"{session.Path}/threads/{id}/stream?event_deltas[]=agent.message");
+
+        await session.Send(TestSession.Says("go"));
+        var streamed = await stream.Until("session.status_idle");
+
+        Assert.Contains(streamed, @event => @event.Name == "event_delta");
+    }
+
+    [Fact]
+    public async Task Its_events_are_paged()
+    {
+        var session = await server.NewSession();
+        session.Model.Says("done");
+        await session.Run(TestSession.Says("go"));
+        var path = $"{session.Path}/threads/{(await Primary(session)).Text("id")}/events?limit=5";
+
+        var first = (await server.Get(path)).Ok();
+        var second = (await server.Get($"{path}&page={first.Text("next_page")}")).Ok();
+
+        Assert.Equal(await session.Types(), first.At("data").Texts("type").Concat(second.At("data").Texts("type")));
+        JsonAssert.Equal("null", second.At("next_page"));
+    }
+
+    [Fact]
+    public async Task It_is_archived_with_its_session_and_not_alone()
+    {
+        var session = await server.NewSession();
+        session.Model.SaysAndHangs("half");
+        var path = $"{session.Path}/threads/{(await Primary(session)).Text("id")}";
+        await using var stream = await session.Stream();
+        await session.Send(TestSession.Says("go"));
+        await stream.Until("span.model_request_start");
+
+        var running = await server.Post($"{path}/archive");
+        await session.Run(TestSession.Interrupts);
+        var idle = await server.Post($"{path}/archive");
+        (await server.Post($"{session.Path}/archive")).Ok();
+        var archived = (await server.Post($"{path}/archive")).Ok();
+
+        running.Refused(400, $"Thread '{path.Split('/')[^1]}' is running and cannot be archived: interrupt it first.");
+        idle.Refused(400, $"Thread '{path.Split('/')[^1]}' is the primary thread, which is archived with its session:");
+        Assert.Equal("terminated", archived.Text("status"));
+        Assert.Equal((await session.Get()).Text("archived_at"), archived.Text("archived_at"));
+    }
+
+    [Fact]
+    public async Task A_thread_that_is_not_there_cannot_be_archived()
+    {
+        var session = await server.NewSession();
+
+        (await server.Post($"{session.Path}/threads/sthr_x/archive")).Refused(404, "Thread 'sthr_x' was not found.");
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("/events")]

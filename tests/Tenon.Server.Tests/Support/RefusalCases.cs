@@ -107,6 +107,8 @@ public static class RefusalCases
         400 agent.model: agent_model_required
         POST /v1/sessions {"environment_id":"{archived_env}"}
         400 environment_id: environment '{archived_env}' is archived. (environment_archived)
+        POST /v1/sessions {"environment_id":"{self_hosted_env}","resources":[{"type":"file","file_id":"file_x"}]}
+        400 Environment {self_hosted_env} is a self-hosted environment. `resources` are not
         POST /v1/sessions {"initial_events":[{"type":"user.interrupt"}]}
         400 initial_events.0.type: 'user.interrupt' cannot start a session
         POST /v1/sessions/{session} {"vault_ids":["vlt_x"]}
@@ -119,12 +121,25 @@ public static class RefusalCases
         400 events.0.type: 'agent.message' is not an event that clients send.
         POST /v1/sessions/{session}/events {"events":[{"type":"user.tool_result","tool_use_id":"sevt_1"}]}
         400 events.0: user.tool_result is only for sessions in self_hosted environments.
+        POST /v1/sessions/{session}/events {"events":[
+         {"type":"user.custom_tool_result","custom_tool_use_id":"sevt_1","content":[{"type":"redacted"}]}]}
+        400 events.0.content.0.type: 'redacted' is not one of text, image, document, search_result.
+        POST /v1/sessions/{self_hosted_session}/events {"events":[{"type":"user.tool_result","tool_use_id":"sevt_1"}]}
+        400 events.0.tool_use_id: no call 'sevt_1' waits for this answer: it is unknown, or already answered.
         POST /v1/sessions/{session}/events {"events":[{"type":"user.interrupt","session_thread_id":"sthr_x"}]}
         400 events.0.session_thread_id: the session has no thread 'sthr_x'.
         POST /v1/sessions/{session}/events {"events":[{"type":"system.message","content":[{"type":"text","text":"s"}]}]}
         400 events.0: a system.message must be the last event and directly follow
         GET /v1/sessions?agent_version=1
         400 agent_version: needs agent_id.
+        POST /v1/sessions/{session}/threads/{thread}/archive
+        400 Thread '{thread}' is the primary thread, which is archived with its session
+        GET /v1/sessions/{session}/threads/sthr_x
+        404 Thread 'sthr_x' was not found.
+        GET /v1/sessions/{session}/threads?limit=1001
+        400 limit: '1001' is not a number from 1 to 1000.
+        GET /v1/sessions/{session}/threads?page=page_x
+        400 page: this cursor does not belong to this list.
         GET /v1/sessions/{session}/threads?statuses[]=x
         400 statuses: 'x' is not one of idle, running, rescheduling, terminated.
         GET /v1/sessions/{session}/events/stream?event_deltas[]=x

@@ -42,6 +42,13 @@ public sealed class ScriptedModel : IModel
     public ScriptedModel Fails(ModelFaultKind kind, TimeSpan? retryAfter = null) =>
         Answers(ModelResponse.Failed(kind, $"scripted {kind}", retryAfter));
 
+    /// <summary>Breaks the promise of a model never to throw, as a fault of our own would.</summary>
+    public ScriptedModel Throws()
+    {
+        _answers.Enqueue((_, _) => throw new InvalidOperationException("scripted fault"));
+        return this;
+    }
+
     /// <summary>Streams some text, then nothing until the request is cancelled.</summary>
     public ScriptedModel SaysAndHangs(string text)
     {

@@ -20,6 +20,7 @@ public sealed class ScriptedService : IAsyncDisposable
     private readonly ConcurrentQueue<Reply> script = [];
     private readonly ConcurrentQueue<ServiceRequest> requests = [];
     private readonly Channel<ServiceRequest> arrivals = Channel.CreateUnbounded<ServiceRequest>();
+    private readonly Channel<bool> abandoned = Channel.CreateUnbounded<bool>();
     private readonly CancellationTokenSource stopping = new();
 
     public ScriptedService(IReplyFormat format)
@@ -55,6 +56,10 @@ public sealed class ScriptedService : IAsyncDisposable
     /// <summary>The next request that nobody has waited for yet.</summary>
     public ValueTask<ServiceRequest> Received(CancellationToken cancellationToken) =>
         arrivals.Reader.ReadAsync(cancellationToken);
+
+    /// <summary>Completes when a client has hung up on an answer that hangs, once for each of them.</summary>
+    public async Task Abandoned(CancellationToken cancellationToken) =>
+        await abandoned.Reader.ReadAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -128,6 +133,7 @@ public sealed class ScriptedService : IAsyncDisposable
         var ended = new TaskCompletionSource();
         await using var registration = over.Token.Register(ended.SetResult);
         await ended.Task;
+        abandoned.Writer.TryWrite(true);
         http.Abort();
     }
 }

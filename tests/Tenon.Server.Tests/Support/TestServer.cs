@@ -111,7 +111,8 @@ public sealed class TestServer : IAsyncLifetime
         return (await Post("/v1/agents", $$"""{"name":"tester","model":"{{model}}"{{more}}}""")).Ok().Text("id");
     }
 
-    public async Task<string> NewEnvironment() => (await Post("/v1/environments", """{"name":"e"}""")).Ok().Text("id");
+    public async Task<string> NewEnvironment(string type = "cloud") =>
+        (await Post("/v1/environments", $$$"""{"name":"e","config":{"type":"{{{type}}}"}}""")).Ok().Text("id");
 
     /// <summary>
     /// A session with an agent and a model of its own. <paramref name="tools"/> is the agent's JSON array.

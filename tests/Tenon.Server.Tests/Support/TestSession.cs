@@ -37,6 +37,9 @@ public sealed record TestSession(TestServer Server, JsonElement Created, Scripte
          "content":[{"type":"text","text":"{{text}}"}]}
         """;
 
+    public static string AnswersTool(string callId, string text) =>
+        $$"""{"type":"user.tool_result","tool_use_id":"{{callId}}","content":[{"type":"text","text":"{{text}}"}]}""";
+
     public async Task<JsonElement> Get() => (await Server.Get(Path)).Ok();
 
     public async Task<JsonElement> List(string query = "") =>

@@ -74,6 +74,9 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>What the session's row has; a new owner starts with it.</summary>
     public Budget? Budget { get; set; }
 
+    /// <summary>Whether the client runs the sandbox tools; a new owner starts with it.</summary>
+    public bool IsSelfHosted { get; set; }
+
     /// <summary>The log in the hands of the present owner.</summary>
     public SessionLog Log { get; private set; }
 
@@ -213,6 +216,7 @@ public sealed class TurnWorld : IAsyncDisposable
             Row = Row,
             Prices = Prices,
             Budget = Budget,
+            IsSelfHosted = IsSelfHosted,
         };
         log.Load(CancellationToken.None).GetAwaiter().GetResult();
         _isTakenOver = log.History.Status != SessionStatus.Idle;

@@ -1,0 +1,37 @@
+using System.Text.RegularExpressions;
+
+namespace Tenon.Conformance.Support;
+
+/// <summary>
+/// The operations that docs/compatibility.md says work, to compare with those that an SDK was seen to use.
+/// </summary>
+public static partial class Operations
+{
+    /// <summary>
+    /// Those of agents, environments, sessions, events and threads, as <c>GET /v1/agents/{}</c>. Resources belong to
+    /// files.
+    /// </summary>
+    public static IReadOnlyList<string> OfSessions { get; } =
+    [
+        .. Row().Matches(File.ReadAllText(Repository.PathTo("docs/compatibility.md")))
+            .Select(row => Shape($"{row.Groups["method"].Value} {row.Groups["path"].Value}"))
+            .Where(operation => !operation.EndsWith("/resources", StringComparison.Ordinal)
+                && !operation.Contains("/resources/", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>The operations that these requests used, each once.</summary>
+    /// <param name="requests">Method and path of each.</param>
+    public static IReadOnlyList<string> Used(IEnumerable<string> requests) =>
+        [.. requests.Select(Shape).Distinct().Order(StringComparer.Ordinal)];
+
+    private static string Shape(string request) => Id().Replace(request, "{}");
+
+    [GeneratedRegex(@"(?<=/)(\{[a-z_]+\}|(agent|env|sesn|sthr)_[0-9A-Za-z]+)")]
+    private static partial Regex Id();
+
+    [GeneratedRegex(
+        @"^\| (?<method>GET|POST|DELETE) \| `(?<path>/v1/(agents|environments|sessions)[^`]*)` \| works \|",
+        RegexOptions.Multiline)]
+    private static partial Regex Row();
+}
