@@ -32,18 +32,20 @@ public sealed class CrashTests(CrashLab crashLab) : IClassFixture<CrashLab>
     [Fact]
     public async Task A_crash_while_a_command_runs_neither_loses_its_effect_nor_repeats_it()
     {
-        const string Command = "echo begun > started; sleep 1; echo x >> effects; cat effects";
+        const string Command =
+            "echo begun > started; until [ -e go ]; do sleep 0.01; done; echo x >> effects; cat effects";
         var model = _lab.Model(
             Reply.ToolUse("bash", new { command = Command }),
             Reply.ToolUse("bash", new { command = "cat effects" }),
             Reply.Text("done"));
         var session = await _lab.Session(model, new BetaManagedAgentsAgentToolset20260401Params());
         var before = await Start(session, "span.model_request_end");
-        await _lab.Server.SandboxWrote("begun", "started", Cancellation);
+        var started = await _lab.Server.SandboxWrote("begun", "started", Cancellation);
 
         // The second one comes while the first is being recovered from.
         await Crash();
         await Crash();
+        await File.WriteAllTextAsync(Path.Combine(Path.GetDirectoryName(started)!, "go"), "", Cancellation);
 
         var after = await FollowToIdle(session);
         AssertWentOn(before, after);

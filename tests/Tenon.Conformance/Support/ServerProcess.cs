@@ -106,15 +106,20 @@ public sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>
     /// Waits until a sandbox has written this line to a file of that name. The only sign of life that a command gives
-    /// while it runs: no event comes before its end.
+    /// while it runs: no event comes before its end. Returns the file's path.
     /// </summary>
-    public async Task SandboxWrote(string line, string fileName, CancellationToken cancellationToken)
+    public async Task<string> SandboxWrote(string line, string fileName, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(StartTime);
-        while (!Directory.EnumerateFiles(_data, fileName, SearchOption.AllDirectories)
-            .Any(path => File.ReadLines(path).Contains(line)))
+        while (true)
         {
+            if (Directory.EnumerateFiles(_data, fileName, SearchOption.AllDirectories)
+                .FirstOrDefault(path => File.ReadLines(path).Contains(line)) is { } written)
+            {
+                return written;
+            }
+
             await Task.Delay(PollInterval, deadline.Token);
         }
     }
