@@ -4,6 +4,7 @@ using Tenon.Server.Cluster;
 using Tenon.Server.Configuration;
 using Tenon.Server.Environments;
 using Tenon.Server.Events;
+using Tenon.Server.Files;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Models;
@@ -65,6 +66,8 @@ public static class TenonServer
         services.AddSingleton<EventLog>();
         services.AddSingleton<AgentStore>();
         services.AddSingleton<EnvironmentStore>();
+        services.AddSingleton(provider => new BlobFolder(provider.GetRequiredService<DataFolder>().BlobsPath));
+        services.AddSingleton<FileStore>();
         services.AddSingleton<SessionStore>();
     }
 
@@ -95,11 +98,12 @@ public static class TenonServer
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(context => Errors.WriteStatus(context.HttpContext));
         app.UseApiKey();
-        app.UseBodyLimit();
         app.UseRouting();
+        app.UseBodyLimit();
         app.MapHealth();
         app.MapAgents();
         app.MapEnvironments();
+        app.MapFiles();
         app.MapSessions();
         app.MapAnnounced();
         app.MapModels();

@@ -1,0 +1,100 @@
+namespace Tenon.Server.Files;
+
+/// <summary>The bytes of files, each under a name of its own. A blob never changes once it has its name.</summary>
+/// <remarks>
+/// A blob is written under a temporary name, flushed, and renamed, so that a crash leaves at most a stray that the
+/// sweep at the next start removes. Everybody may read a blob who reaches it, because sandboxes get hard links to it;
+/// the folder itself lets nobody in.
+/// </remarks>
+public sealed class BlobFolder
+{
+    private const string PartSuffix = ".part";
+    private const UnixFileMode Private =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode ReadOnly =
+        UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
+    private readonly string _path;
+
+    public BlobFolder(string path)
+    {
+        _path = path;
+        Directory.CreateDirectory(path, Private);
+    }
+
+    public string PathOf(string name) => Path.Combine(_path, name);
+
+    /// <summary>A new blob, to be written and then kept under <paramref name="name"/>.</summary>
+    public NewBlob Begin(string name)
+    {
+        var part = new FileStream(PathOf(name) + PartSuffix, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            Options = FileOptions.Asynchronous,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        return new NewBlob(PathOf(name), part);
+    }
+
+    /// <summary>The bytes; null when there are none of that name.</summary>
+    public FileStream? Open(string name)
+    {
+        try
+        {
+            return new FileStream(PathOf(name), new FileStreamOptions
+            {
+                Access = FileAccess.Read,
+                Share = FileShare.Read | FileShare.Delete,
+                Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
+            });
+        }
+        catch (FileNotFoundException)
+        {
+            // It was deleted, perhaps just now: the caller knows what that means.
+            return null;
+        }
+    }
+
+    /// <summary>Who reads it or has a link to it keeps it.</summary>
+    public void Delete(string name) => File.Delete(PathOf(name));
+
+    /// <summary>Deletes all but <paramref name="names"/>, unfinished blobs too. For the start of a server.</summary>
+    public void DeleteStrays(IReadOnlySet<string> names)
+    {
+        foreach (var stray in Directory.EnumerateFiles(_path).Where(path => !names.Contains(Path.GetFileName(path))))
+        {
+            File.Delete(stray);
+        }
+    }
+
+    /// <summary>A blob that is being written. Unless it is kept, disposing of it leaves nothing.</summary>
+    public sealed class NewBlob : IAsyncDisposable
+    {
+        private readonly string _path;
+        private readonly FileStream _stream;
+        private bool _isKept;
+
+        internal NewBlob(string path, FileStream stream) => (_path, _stream) = (path, stream);
+
+        public Stream Stream => _stream;
+
+        /// <summary>Makes it durable under its name.</summary>
+        public void Keep()
+        {
+            File.SetUnixFileMode(_stream.SafeFileHandle, ReadOnly);
+            _stream.Flush(flushToDisk: true);
+            File.Move(_stream.Name, _path);
+            _isKept = true;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stream.DisposeAsync();
+            if (!_isKept)
+            {
+                File.Delete(_path + PartSuffix);
+            }
+        }
+    }
+}
