@@ -75,19 +75,28 @@ public static class TenonServer
     {
         services.AddSingleton(settings.ModelServices);
         services.AddSingleton(ModelCatalog.Default);
-        services.AddSingleton<IModel, ModelRoutes>();
+        services.AddSingleton<ModelRoutes>();
+        services.AddSingleton<IModel>(provider => new ModelFiles(
+            provider.GetRequiredService<ModelRoutes>(), provider.GetRequiredService<FileStore>(),
+            provider.GetRequiredService<BlobFolder>(), provider.GetRequiredService<TimeProvider>()));
     }
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
         services.AddSingleton(settings.Sandbox);
-        services.AddSingleton<BubblewrapProvider>();
+        services.AddSingleton(provider => new BubblewrapProvider(
+            provider.GetRequiredService<SandboxOptions>(), provider.GetRequiredService<TimeProvider>(),
+            (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled)));
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<BubblewrapProvider>());
     }
 
     private static void AddSessions(IServiceCollection services)
     {
         services.AddSingleton<SessionRules>();
+        services.AddSingleton<SessionFileRules>();
+        services.AddSingleton<FileSourceRules>();
+        services.AddSingleton<SessionOutputs>();
+        services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
     }

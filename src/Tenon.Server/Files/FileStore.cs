@@ -11,7 +11,7 @@ namespace Tenon.Server.Files;
 /// The blob is there before its row, and goes after it: a crash leaves a stray blob, never a file without bytes.
 /// Copies and deletions take turns, so that nobody shares a blob while another finds it unused.
 /// </remarks>
-public sealed class FileStore(IDbContextFactory<TenonContext> contexts, BlobFolder blobs, TimeProvider clock)
+public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, BlobFolder blobs, TimeProvider clock)
     : IDisposable
 {
     /// <summary>How long an expired file's metadata can still be read (docs: file expiration).</summary>
@@ -150,15 +150,22 @@ public sealed class FileStore(IDbContextFactory<TenonContext> contexts, BlobFold
             var rows = await which(context.Files).ToListAsync(cancellationToken);
             context.Files.RemoveRange(rows);
             count = await context.SaveChangesAsync(cancellationToken);
-            var names = rows.Select(row => row.Blob).ToHashSet();
-            var used = await context.Files.Where(row => names.Contains(row.Blob)).Select(row => row.Blob)
-                .ToListAsync(cancellationToken);
-            foreach (var name in names.Except(used))
-            {
-                blobs.Delete(name);
-            }
+            await DeleteUnused(context, rows, cancellationToken);
         }, cancellationToken);
         return count;
+    }
+
+    /// <summary>Deletes the blobs of deleted rows, unless other rows have them too.</summary>
+    private async Task DeleteUnused(
+        TenonContext context, IReadOnlyList<FileRow> deleted, CancellationToken cancellationToken)
+    {
+        var names = deleted.Select(row => row.Blob).ToHashSet();
+        var used = await context.Files.Where(row => names.Contains(row.Blob)).Select(row => row.Blob)
+            .ToListAsync(cancellationToken);
+        foreach (var name in names.Except(used))
+        {
+            blobs.Delete(name);
+        }
     }
 
     private async Task Alone(Func<TenonContext, Task> change, CancellationToken cancellationToken)

@@ -79,9 +79,14 @@ public static class FilesApi
             : throw ApiException.NotFound("File", id);
 
     private static async Task<IResult> List(
-        HttpRequest request, FileStore store, CancellationToken cancellationToken)
+        HttpRequest request, FileStore store, ScopeRefresh refresh, CancellationToken cancellationToken)
     {
         var scope = request.Text("scope_id");
+        if (scope is not null)
+        {
+            await refresh(scope, cancellationToken);
+        }
+
         if (request.Headers["anthropic-version"] == IdPagesVersion)
         {
             return Body.Json(await IdPage(request, scope, store, cancellationToken), WireJson.Default.IdPageFileRecord);
@@ -160,3 +165,6 @@ public static class FilesApi
     private static async Task<StoredFile> Find(FileStore store, string id, CancellationToken cancellationToken) =>
         await store.Find(id, cancellationToken) ?? throw ApiException.NotFound("File", id);
 }
+
+/// <summary>Looks for files that have come to a scope since it was last listed.</summary>
+public delegate Task ScopeRefresh(string scopeId, CancellationToken cancellationToken);

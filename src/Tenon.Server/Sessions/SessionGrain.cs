@@ -22,8 +22,9 @@ namespace Tenon.Server.Sessions;
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "RunTurn disposes the turn it was given.")]
 public sealed partial class SessionGrain(
-    SessionStore store, EventLog log, Feed feed, IModel model, ISandboxProvider sandboxes, Limits limits,
-    Prices prices, IdSource ids, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    SessionStore store, EventLog log, Feed feed, IModel model, ISandboxProvider sandboxes, SessionFileRules files,
+    FileSourceRules sources, SessionOutputs outputs, Limits limits, Prices prices, IdSource ids, TimeProvider clock,
+    IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain
 {
     private SessionRecord? _record;
@@ -69,6 +70,7 @@ public sealed partial class SessionGrain(
     {
         var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
         RefuseArchived();
+        await sources.Check("events", events, CancellationToken.None);
         BudgetRules.CheckEvents(events, _log);
         SessionInput.Check(events, _log.History, _log.ThreadId);
         if (Turn.IsPaused(_log))
@@ -120,6 +122,32 @@ public sealed partial class SessionGrain(
         return Wire();
     });
 
+    public Task<Answer> AddResource(string body) => Try(async () =>
+    {
+        var asked = JsonSerializer.Deserialize(body, WireJson.Default.ResourceCreate)!;
+        RefuseArchived();
+        var present = Record().Definition.Resources;
+        var added = await files.Attach(Record().Id, [asked], present, (_, field) => field, CancellationToken.None);
+        await Keep([.. present, .. added]);
+        return JsonSerializer.Serialize(added[0], WireJson.Default.FileResource);
+    });
+
+    public Task<Answer> DeleteResource(string resourceId) => Try(async () =>
+    {
+        var present = Record().Definition.Resources;
+        var removed = present.Where(resource => resource.Id == resourceId).ToList();
+        if (removed.Count == 0)
+        {
+            throw ApiException.NotFound("Resource", resourceId);
+        }
+
+        RefuseArchived();
+        await Keep([.. present.Except(removed)]);
+        await files.Detach(removed, CancellationToken.None);
+        return JsonSerializer.Serialize(
+            new Deleted { Id = resourceId, Type = "session_resource_deleted" }, WireJson.Default.Deleted);
+    });
+
     public Task<Answer> Archive() => Try(async () =>
     {
         var record = Record();
@@ -161,6 +189,7 @@ public sealed partial class SessionGrain(
         _record = null;
         DeactivateOnIdle();
         await sandboxes.Destroy(record.Id, CancellationToken.None);
+        await outputs.DeleteFiles(record.Id, CancellationToken.None);
         return JsonSerializer.Serialize(
             new Deleted { Id = record.Id, Type = "session_deleted" }, WireJson.Default.Deleted);
     });
@@ -255,6 +284,20 @@ public sealed partial class SessionGrain(
 
         // Input that came while the last entries were being flushed has found no turn to start.
         StartTurn();
+        await LookForOutputs();
+    }
+
+    private async Task LookForOutputs()
+    {
+        try
+        {
+            await outputs.Refresh(this.GetPrimaryKeyString(), lifetime.ApplicationStopping);
+        }
+        catch (Exception exception)
+        {
+            // They are looked for again when they are listed, and whoever asks then learns what is wrong.
+            LogOutputs(this.GetPrimaryKeyString(), exception);
+        }
     }
 
     private async Task<Answer> Try(Func<Task<string>> act)
@@ -281,6 +324,14 @@ public sealed partial class SessionGrain(
         }
     }
 
+    private async Task Keep(IReadOnlyList<FileResource> resources)
+    {
+        var record = Record();
+        _record = record with { Definition = record.Definition with { Resources = resources } };
+        await _log.Append([], SaveKind.Definition);
+        await sandboxes.PlaceUploads(record.Id, CancellationToken.None);
+    }
+
     private SessionRecord Record() =>
         _record ?? throw ApiException.NotFound("Session", this.GetPrimaryKeyString());
 
@@ -305,6 +356,9 @@ public sealed partial class SessionGrain(
 
     [LoggerMessage(LogLevel.Warning, "{SessionId} was dropped and will be read again from its log")]
     private partial void LogLost(string sessionId, Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "The outputs of {SessionId} were not looked at")]
+    private partial void LogOutputs(string sessionId, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "The turn of {SessionId} failed")]
     private partial void LogFailed(string sessionId, Exception exception);

@@ -87,6 +87,7 @@ public sealed record SessionRecord
             Title = Definition.Title,
             Agent = Definition.Agent,
             EnvironmentId = EnvironmentId,
+            Resources = Definition.Resources,
             Budget = Definition.Budget,
             Stats = new SessionStats { ActiveSeconds = usage.ActiveSeconds, DurationSeconds = DurationSeconds(now) },
             Usage = usage,
@@ -134,6 +135,8 @@ public sealed record SessionDefinition
     public string? Title { get; init; }
 
     public Budget? Budget { get; init; }
+
+    public IReadOnlyList<FileResource> Resources { get; init => field = value ?? []; } = [];
 
     public IReadOnlyDictionary<string, string> Metadata
     {

@@ -10,7 +10,8 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Server.Sessions;
 
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
-public sealed class SessionRules(AgentStore agents, EnvironmentStore environments, Prices prices)
+public sealed class SessionRules(
+    AgentStore agents, EnvironmentStore environments, FileSourceRules sources, Prices prices)
 {
     private const int InitialEventsMax = 50;
 
@@ -31,6 +32,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             CheckInitial($"initial_events.{i}", create.InitialEvents![i]);
         }
 
+        await sources.Check("initial_events", create.InitialEvents ?? [], cancellationToken);
         return new SessionDefinition
         {
             Agent = agent,
@@ -89,7 +91,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             "base64" => source.MediaType is null ? "media_type" : source.Data is null ? "data" : null,
             "text" when allowText => source.Data is null ? "data" : null,
             "url" => source.Url is null ? "url" : null,
-            "file" => throw ApiException.NotYet(path, "files are"),
+            "file" => source.FileId is null ? "file_id" : null,
             _ => throw ApiException.Invalid($"{path}.type", $"'{source.Type}' is not a kind of source."),
         };
         if (missing is not null)
@@ -105,10 +107,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             throw ApiException.NotYet("vault_ids", "vaults are");
         }
 
-        if (create.Resources is { Count: > 0 })
-        {
-            throw ApiException.NotYet("resources", "resources are");
-        }
+        ApiException.RefuseNulls("resources", create.Resources);
     }
 
     private static void CheckInitial(string path, SessionEvent @event)
