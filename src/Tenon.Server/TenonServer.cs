@@ -99,6 +99,7 @@ public static class TenonServer
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
+        services.AddHostedService<ExpirySweep>();
     }
 
     private static void Map(WebApplication app)

@@ -130,8 +130,11 @@ public sealed class UploadInput
     // Browsers and their heirs write a quote mark and a line break in a name as %22, %0D and %0A.
     private static string? NameOf(ContentDispositionHeaderValue disposition)
     {
-        var name = disposition.FileNameStar.HasValue
-            ? disposition.FileNameStar.Value
+        // NOTE: the parser throws when it is asked for an extended name that has no value.
+        var isExtended = disposition.Parameters.Any(parameter => parameter.Value.HasValue
+            && parameter.Name.Equals("filename*", StringComparison.OrdinalIgnoreCase));
+        var name = isExtended && disposition.FileNameStar is { HasValue: true } extended
+            ? extended.Value
             : HeaderUtilities.RemoveQuotes(disposition.FileName).Value;
         return name?.Replace("%22", "\"", StringComparison.Ordinal)
             .Replace("%0A", "\n", StringComparison.OrdinalIgnoreCase)

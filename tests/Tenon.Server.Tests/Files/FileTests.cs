@@ -196,6 +196,24 @@ public sealed class FileTests(TestServer server)
     }
 
     [Fact]
+    public async Task The_bytes_of_an_expired_file_are_deleted_while_the_server_runs()
+    {
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 12, 0, 0, TimeSpan.Zero));
+        await using var own = await TestServer.Start(services => services.AddSingleton<TimeProvider>(clock));
+        using var watcher = new FileSystemWatcher(Path.Combine(own.DataDirectory, "files"));
+        var deleted = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        watcher.Deleted += (_, gone) => deleted.TrySetResult(gone.Name!);
+        watcher.EnableRaisingEvents = true;
+        var kept = await own.NewFile();
+        var id = (await own.Upload(Uploads.Form(Text, "a.txt", expires: "3600"))).Ok().Text("id");
+
+        clock.Advance(TimeSpan.FromHours(2));
+
+        Assert.Equal(id, await deleted.Task.WaitAsync(Cancelled));
+        Assert.True(File.Exists(Path.Combine(own.DataDirectory, "files", kept)));
+    }
+
+    [Fact]
     public async Task The_memory_of_an_upload_does_not_grow_with_its_size()
     {
         var (small, large) = (await Allocated(1 << 20), await Allocated(256 << 20));

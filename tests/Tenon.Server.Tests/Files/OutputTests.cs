@@ -106,7 +106,8 @@ public sealed class OutputTests(TestServer server)
         await session.Shell($"""
             cd /mnt/session/outputs
             ln -s /etc/passwd link; ln -s {secret} database; ln -s /etc folder; ln -s . loop; mkfifo pipe
-            ln -s ../../../../../../../../etc up; mkdir -p a/b; echo deep > a/b/deep.txt; echo odd > "$(printf 'o\nd"d')"
+            ln -s ../../../../../../../../etc up; mkdir -p a/b; echo deep > a/b/deep.txt
+            echo odd > "$(printf 'o\nd"d')"
             python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("sock")' 2>/dev/null
             mkdir shut; echo x > shut/hidden; chmod 000 shut/hidden; true
             """);
