@@ -1,3 +1,7 @@
+using Microsoft.Win32.SafeHandles;
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
 namespace Tenon.Server.Files;
 
 /// <summary>The bytes of files, each under a name of its own. A blob never changes once it has its name.</summary>
@@ -6,8 +10,11 @@ namespace Tenon.Server.Files;
 /// sweep at the next start removes. Everybody may read a blob who reaches it, because sandboxes get hard links to it;
 /// the folder itself lets nobody in.
 /// </remarks>
-public sealed class BlobFolder
+public sealed partial class BlobFolder
 {
+    private const int CloseOnExec = 0x80000;
+    private const int NoSuchFile = 2;
+    private const int BufferBytes = 64 * 1024;
     private const string PartSuffix = ".part";
     private const UnixFileMode Private =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -40,20 +47,13 @@ public sealed class BlobFolder
     /// <summary>The bytes; null when there are none of that name.</summary>
     public FileStream? Open(string name)
     {
-        try
-        {
-            return new FileStream(PathOf(name), new FileStreamOptions
-            {
-                Access = FileAccess.Read,
-                Share = FileShare.Read | FileShare.Delete,
-                Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
-            });
-        }
-        catch (FileNotFoundException)
-        {
-            // It was deleted, perhaps just now: the caller knows what that means.
-            return null;
-        }
+        // NOTE: the platform's own way to open a file takes a lock on it and fails when somebody has one, and a command
+        // in a sandbox may lock whatever it can read.
+        var descriptor = open(PathOf(name), CloseOnExec, 0);
+        return descriptor >= 0
+            ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.Read, BufferBytes)
+            : Marshal.GetLastPInvokeError() is NoSuchFile ? null
+            : throw new IOException($"The blob {name} could not be opened.", new Win32Exception());
     }
 
     /// <summary>Who reads it or has a link to it keeps it.</summary>
@@ -67,6 +67,9 @@ public sealed class BlobFolder
             File.Delete(stray);
         }
     }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, uint mode);
 
     /// <summary>A blob that is being written. Unless it is kept, disposing of it leaves nothing.</summary>
     public sealed class NewBlob : IAsyncDisposable

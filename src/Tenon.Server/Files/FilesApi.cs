@@ -28,11 +28,12 @@ public static class FilesApi
         HttpRequest request, FileStore store, BlobFolder blobs, IdSource ids, TimeProvider clock)
     {
         var cancelled = request.HttpContext.RequestAborted;
-        var id = ids.Next(IdPrefix.File);
+
+        // The list is in the order of ids, so the time of creation is that of the id.
+        var (id, now) = (ids.Next(IdPrefix.File), clock.GetUtcNow());
         await using var blob = blobs.Begin(id);
         var input = await UploadInput.Read(request.ContentType, request.Body, blob.Stream, cancelled);
         var mimeType = MediaTypes.Of(input.ContentType, FileRules.LastComponent(input.Filename));
-        var now = clock.GetUtcNow();
         var file = new FileRecord
         {
             Id = id,

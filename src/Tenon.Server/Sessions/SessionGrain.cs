@@ -291,7 +291,11 @@ public sealed partial class SessionGrain(
     {
         try
         {
-            await outputs.Refresh(this.GetPrimaryKeyString(), lifetime.ApplicationStopping);
+            await outputs.Refresh(this.GetPrimaryKeyString(), _stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // They are found when they are listed.
         }
         catch (Exception exception)
         {

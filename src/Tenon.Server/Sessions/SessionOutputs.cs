@@ -21,6 +21,12 @@ public sealed class SessionOutputs(
     /// <summary>Looks at sessions side by side; two at one session would copy everything twice.</summary>
     private const int Gates = 32;
 
+    /// <summary>
+    /// All outputs of a session: the disk that the contract gives a sandbox (api F.1). Files with holes cost an agent
+    /// nothing, and their copies are whole.
+    /// </summary>
+    private const long BytesMax = 10L * 1024 * 1024 * 1024;
+
     private const int BufferBytes = 128 * 1024;
 
     private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, Gates).Select(_ => new SemaphoreSlim(1, 1))];
@@ -45,10 +51,17 @@ public sealed class SessionOutputs(
     {
         var seen = await files.SeenOutputs(sessionId, cancellationToken);
         var present = new HashSet<string>(StringComparer.Ordinal);
+        var bytesLeft = BytesMax;
         var isWhole = await OutputFolder.Walk(folder, async file =>
         {
+            if (file.Size > Math.Min(bytesLeft, FileRules.BytesMax))
+            {
+                return;
+            }
+
+            bytesLeft -= file.Size;
             present.Add(file.Path);
-            if (file.Size <= FileRules.BytesMax && seen.GetValueOrDefault(file.Path) != file.Stamp)
+            if (seen.GetValueOrDefault(file.Path) != file.Stamp)
             {
                 await Keep(sessionId, file, cancellationToken);
             }

@@ -1,6 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
+using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Tests.Sandboxes;
 using Tenon.Server.Tests.Support;
+using Tenon.Wire.Content;
 using Xunit;
 
 namespace Tenon.Server.Tests.Files;
@@ -98,6 +101,49 @@ public sealed class MountTests(TestServer server)
         (await server.Delete($"/v1/files/{file}")).Ok();
 
         Assert.Equal("kept", await session.Shell("cat /uploads/f"));
+    }
+
+    [Fact]
+    public async Task A_lock_that_an_agent_takes_on_its_copy_keeps_nobody_from_the_bytes()
+    {
+        byte[] png = [0x89, .. "PNG"u8, 1, 2];
+        var file = await server.NewFile(png, "a.png", "image/png");
+        var locking = await Session(Mounting(file, "f"));
+        await locking.Shell("flock --exclusive /uploads/f sleep 600 & until ! flock -n -s /uploads/f true; do :; done");
+        var other = await Session(Mounting(file, "f"));
+        other.Model.Says("seen");
+
+        await other.Run($$$"""
+            {"type":"user.message","content":[{"type":"image","source":{"type":"file","file_id":"{{{file}}}"}}]}
+            """);
+
+        var image = Assert.IsType<ImageBlock>(Assert.IsType<ModelMedia>(
+            other.Model.Requests.Single().Messages.Single().Content.Single()).Block);
+        Assert.Equal(Convert.ToBase64String(png), image.Source.Data);
+        await Sandboxes.Stop(locking.Id, Cancelled);
+    }
+
+    [Fact]
+    public async Task Where_a_file_cannot_be_linked_it_is_copied_and_as_safe()
+    {
+        var source = $"/dev/shm/tenon-{Guid.NewGuid():N}";
+        await File.WriteAllTextAsync(source, "from another file system", Cancelled);
+        try
+        {
+            await using var lab = new SandboxLab(
+                uploadsOf: (_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([new("a/b", source)]));
+            var sandbox = await lab.Open();
+
+            Assert.Equal("from another file system", await lab.Text(sandbox, "cat /uploads/a/b"));
+            Assert.True((await lab.Bash(sandbox, "echo x > /uploads/a/b")).IsError);
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
+                File.GetUnixFileMode(Path.Combine(lab.Provider.FolderOf("sesn_1").Uploads, "a/b")));
+        }
+        finally
+        {
+            File.Delete(source);
+        }
     }
 
     [Fact]

@@ -130,6 +130,16 @@ public sealed class OutputTests(TestServer server)
     }
 
     [Fact]
+    public async Task Files_that_are_too_large_are_not_shown_even_if_they_are_holes()
+    {
+        var session = await server.NewSession(Tools);
+
+        await session.Shell("cd /outputs; truncate -s 501M large; truncate -s 400G huge; echo small > small");
+
+        Assert.Equal(["small"], (await Ids(session)).Keys);
+    }
+
+    [Fact]
     public async Task Outputs_are_found_when_the_session_goes_idle_and_not_only_when_they_are_listed()
     {
         await using var own = await TestServer.Start();
