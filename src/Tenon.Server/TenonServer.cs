@@ -4,6 +4,7 @@ using Tenon.Server.Cluster;
 using Tenon.Server.Configuration;
 using Tenon.Server.Environments;
 using Tenon.Server.Events;
+using Tenon.Server.Files;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Models;
@@ -67,6 +68,8 @@ public static class TenonServer
         services.AddSingleton<EventLog>();
         services.AddSingleton<AgentStore>();
         services.AddSingleton<EnvironmentStore>();
+        services.AddSingleton(provider => new BlobFolder(provider.GetRequiredService<DataFolder>().BlobsPath));
+        services.AddSingleton<FileStore>();
         services.AddSingleton<SessionStore>();
     }
 
@@ -74,13 +77,18 @@ public static class TenonServer
     {
         services.AddSingleton(settings.ModelServices);
         services.AddSingleton(ModelCatalog.Default);
-        services.AddSingleton<IModel, ModelRoutes>();
+        services.AddSingleton<ModelRoutes>();
+        services.AddSingleton<IModel>(provider => new ModelFiles(
+            provider.GetRequiredService<ModelRoutes>(), provider.GetRequiredService<FileStore>(),
+            provider.GetRequiredService<BlobFolder>(), provider.GetRequiredService<TimeProvider>()));
     }
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
         services.AddSingleton(settings.Sandbox);
-        services.AddSingleton<BubblewrapProvider>();
+        services.AddSingleton(provider => new BubblewrapProvider(
+            provider.GetRequiredService<SandboxOptions>(), provider.GetRequiredService<TimeProvider>(),
+            (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled)));
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<BubblewrapProvider>());
     }
 
@@ -88,8 +96,13 @@ public static class TenonServer
     {
         services.AddSingleton<SessionRules>();
         services.AddSingleton<SessionServices>();
+        services.AddSingleton<SessionFileRules>();
+        services.AddSingleton<FileSourceRules>();
+        services.AddSingleton<SessionOutputs>();
+        services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
+        services.AddHostedService<ExpirySweep>();
     }
 
     private static void Map(WebApplication app)
@@ -98,11 +111,12 @@ public static class TenonServer
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(context => Errors.WriteStatus(context.HttpContext));
         app.UseApiKey();
-        app.UseBodyLimit();
         app.UseRouting();
+        app.UseBodyLimit();
         app.MapHealth();
         app.MapAgents();
         app.MapEnvironments();
+        app.MapFiles();
         app.MapSessions();
         app.MapAnnounced();
         app.MapModels();

@@ -10,6 +10,8 @@ public static class IdPrefix
     public const string Session = "sesn_";
     public const string Event = "sevt_";
     public const string Thread = "sthr_";
+    public const string File = "file_";
+    public const string Resource = "sesrsc_";
     public const string Request = "req_";
 }
 

@@ -5,6 +5,7 @@ using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
 using Tenon.Wire.Environments;
 using Tenon.Wire.Events;
+using Tenon.Wire.Files;
 using Tenon.Wire.Http;
 using Tenon.Wire.Models;
 using Tenon.Wire.Sessions;
@@ -62,6 +63,10 @@ public static class WireJson
 [JsonSerializable(typeof(EnvironmentCreate))]
 [JsonSerializable(typeof(EnvironmentUpdate))]
 [JsonSerializable(typeof(Page<EnvironmentRecord>))]
+// Files
+[JsonSerializable(typeof(FileRecord))]
+[JsonSerializable(typeof(Page<FileRecord>))]
+[JsonSerializable(typeof(IdPage<FileRecord>))]
 // Sessions
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]
@@ -69,6 +74,10 @@ public static class WireJson
 [JsonSerializable(typeof(AnnouncedSession))]
 [JsonSerializable(typeof(AgentSelectionBody))]
 [JsonSerializable(typeof(Budget))]
+[JsonSerializable(typeof(ResourceCreate))]
+[JsonSerializable(typeof(ResourceUpdate))]
+[JsonSerializable(typeof(FileResource))]
+[JsonSerializable(typeof(Page<FileResource>))]
 [JsonSerializable(typeof(SessionThread))]
 [JsonSerializable(typeof(TwoWayPage<Session>))]
 [JsonSerializable(typeof(Page<SessionThread>))]

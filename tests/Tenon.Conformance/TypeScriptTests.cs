@@ -32,6 +32,18 @@ public sealed class TypeScriptTests(Lab lab)
         Reply.Text("done"));
 
     [Fact]
+    public Task An_agent_reads_a_mounted_file() => Run(
+        "agents-with-files.mjs",
+        Reply.ToolUse("read", new { file_path = "/uploads/data.csv" }),
+        Reply.Text("The columns are name and score."));
+
+    [Fact]
+    public Task Files_are_uploaded_listed_mounted_and_handed_back() => Run(
+        "files.mjs",
+        Reply.ToolUse("bash", new { command = "echo report > /mnt/session/outputs/report.txt" }),
+        Reply.Text("done"));
+
+    [Fact]
     public Task Lists_page_by_themselves() => Run("paging.mjs", Reply.Text("Hello"));
 
     [Fact]

@@ -25,19 +25,26 @@ public static class Body
     /// </summary>
     public static IApplicationBuilder UseBodyLimit(this IApplicationBuilder app) => app.Use((context, next) =>
     {
-        if (context.Request.ContentLength > BytesMax)
+        var bytesMax = LimitOf(context);
+        if (context.Request.ContentLength > bytesMax)
         {
-            throw new ApiException(
-                new Refusal(413, ErrorTypes.TooLarge, $"The body is larger than {BytesMax} bytes.", null));
+            throw new ApiException(TooLarge(bytesMax));
         }
 
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
-            limit.MaxRequestBodySize = BytesMax;
+            limit.MaxRequestBodySize = bytesMax;
         }
 
         return next(context);
     });
+
+    /// <summary>What the route takes: <see cref="BytesMax"/> unless its <see cref="BodyLimit"/> says more.</summary>
+    public static long LimitOf(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<BodyLimit>()?.BytesMax ?? BytesMax;
+
+    public static Refusal TooLarge(long bytesMax) =>
+        new(413, ErrorTypes.TooLarge, $"The body is larger than {bytesMax} bytes.", null);
 
     /// <summary>The body as <typeparamref name="T"/>.</summary>
     /// <exception cref="ApiException">400 with the path of the bad field.</exception>
@@ -131,3 +138,6 @@ public static class Body
         }
     }
 }
+
+/// <summary>On a route whose bodies may be larger than <see cref="Body.BytesMax"/>.</summary>
+public sealed record BodyLimit(long BytesMax);

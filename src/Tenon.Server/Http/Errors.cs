@@ -68,7 +68,7 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
             case JsonException json:
                 return ApiException.Invalid(json).Refusal;
             case BadHttpRequestException { StatusCode: 413 }:
-                return new Refusal(413, ErrorTypes.TooLarge, $"The body is larger than {Body.BytesMax} bytes.", null);
+                return Body.TooLarge(Body.LimitOf(context));
             case BadHttpRequestException bad:
                 return new Refusal(bad.StatusCode, ErrorTypes.InvalidRequest, bad.Message, null);
             case LogUnavailableException:

@@ -6,8 +6,7 @@ namespace Tenon.Server.Models;
 internal static class ModelMedias
 {
     public const string FileNotSupported =
-        "An image or a document with a source of type \"file\" cannot be sent to a model yet; "
-        + "send it as base64, url or text.";
+        "An image or a document with a source of type \"file\" came to a model without its bytes.";
 
     public static IEnumerable<MediaSource> Of(ModelRequest request) =>
         Blocks(request).Select(Source).OfType<MediaSource>();
@@ -19,6 +18,9 @@ internal static class ModelMedias
             ModelToolResult result => result.Content,
             _ => [],
         });
+
+    /// <summary>The file that an image or a document names; null where the bytes come otherwise.</summary>
+    public static string? FileId(ContentBlock block) => Source(block) is { Type: "file", FileId: { } id } ? id : null;
 
     private static MediaSource? Source(ContentBlock block) => block switch
     {

@@ -18,11 +18,14 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
     private readonly SandboxCgroup _cgroup;
     private readonly BubblewrapStart _start;
     private readonly TimeProvider _time;
+    private readonly UploadsOf _uploadsOf;
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
 
-    public BubblewrapProvider(SandboxOptions options, TimeProvider time)
+    /// <param name="uploadsOf">Which uploads a session has now; null gives none to any.</param>
+    public BubblewrapProvider(SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null)
     {
         _time = time;
+        _uploadsOf = uploadsOf ?? ((_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([]));
         _files = new SandboxFiles(options);
         _sockets = new SandboxSockets(options);
         _cgroup = new SandboxCgroup(options, time);
@@ -45,9 +48,22 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
 
             await Release(slot);
             var folder = _files.FolderOf(sessionId);
+            await Place(folder, Prepare(folder), sessionId, cancellationToken);
             slot.Sandbox = await Attach(folder, cancellationToken)
                 ?? await Task.Run(() => Start(folder, cancellationToken), cancellationToken);
             return slot.Sandbox;
+        }, cancellationToken);
+
+    public Task PlaceUploads(string sessionId, CancellationToken cancellationToken) =>
+        Alone(sessionId, async _ =>
+        {
+            var folder = _files.FolderOf(sessionId);
+            if (folder.ReadRecord() is { } record)
+            {
+                await Place(folder, record, sessionId, cancellationToken);
+            }
+
+            return true;
         }, cancellationToken);
 
     /// <summary>
@@ -156,6 +172,21 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
+    private async Task Place(
+        SandboxFolder folder, SandboxRecord record, string sessionId, CancellationToken cancellationToken)
+    {
+        var uploads = await _uploadsOf(sessionId, cancellationToken);
+        try
+        {
+            await Task.Run(() => SandboxUploads.Place(folder, uploads, record.Uid), cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The disk's word is the reason; the caller needs to know that files are missing.
+            throw new SandboxException($"The session's uploads could not be placed: {exception.Message}", exception);
+        }
+    }
+
     private SandboxRecord Prepare(SandboxFolder folder)
     {
         try
@@ -237,6 +268,10 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Which uploads a session has now.</summary>
+    public delegate Task<IReadOnlyList<SandboxUpload>> UploadsOf(
+        string sessionId, CancellationToken cancellationToken);
 
     private sealed class Slot
     {

@@ -13,6 +13,13 @@ public interface ISandboxProvider
     /// <exception cref="SandboxException">It cannot be started; the message says why and what to do.</exception>
     Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Shows the session's uploads as they are now in its sandbox, also in one that lives. One that is made later has
+    /// them from the start.
+    /// </summary>
+    /// <exception cref="SandboxException">They could not be placed; the next sandbox tries again.</exception>
+    Task PlaceUploads(string sessionId, CancellationToken cancellationToken);
+
     /// <summary>Ends the session's sandbox with everything that runs in it, at once, and keeps its files.</summary>
     Task Stop(string sessionId, CancellationToken cancellationToken);
 

@@ -17,6 +17,11 @@ internal static unsafe partial class LinuxCalls
     private const int Interrupted = 4;
     private const short PollIn = 1;
 
+    private const int NonBlocking = 0x800;
+
+    private static readonly int NoFollow =
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
+
     // Sources of descriptors for a child are moved up here, so that none of them is also another one's target.
     private const int SafeDescriptor = 64;
 
@@ -86,6 +91,40 @@ internal static unsafe partial class LinuxCalls
         }
     }
 
+    public static void Group(string path, int gid)
+    {
+        if (lchown(path, uint.MaxValue, (uint)gid) != 0)
+        {
+            throw Failure($"{path} could not be given to group {gid}");
+        }
+    }
+
+    /// <summary>Another name for a file. False when the kernel refuses, as it does between file systems.</summary>
+    public static bool Link(string source, string path) => link(source, path) == 0;
+
+    /// <summary>
+    /// Opens a file or a directory for reading, whatever it may be: a link at the end is not followed, and nothing is
+    /// waited for. Null when it cannot be opened.
+    /// </summary>
+    public static SafeFileHandle? OpenBeneath(string path)
+    {
+        var descriptor = open(path, CloseOnExec | NonBlocking | NoFollow, 0);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, true) : null;
+    }
+
+    /// <summary>What an open file is; null when the kernel does not say.</summary>
+    public static FileStatus? Status(SafeFileHandle file)
+    {
+        const int OfTheDescriptor = 0x1000;
+        const uint BasicFields = 0x7FF;
+        var status = stackalloc byte[256];
+        return statx((int)file.DangerousGetHandle(), "", OfTheDescriptor, BasicFields, status) == 0
+            ? new FileStatus(
+                *(ushort*)(status + 28), *(ulong*)(status + 32), *(long*)(status + 40),
+                *(long*)(status + 112), *(uint*)(status + 120))
+            : null;
+    }
+
     public static Win32Exception Failure(string what)
     {
         var error = Marshal.GetLastPInvokeError();
@@ -120,6 +159,15 @@ internal static unsafe partial class LinuxCalls
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int lchown(string path, uint user, uint group);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(int directory, string path, int flags, uint mask, byte* status);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string source, string path);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chmod(string path, uint mode);

@@ -73,11 +73,14 @@ internal sealed class SandboxFiles
 
         var record = new SandboxRecord(IsRoot ? TakeUid() : null, null, 0, 0, null);
         MakeDirectory(folder.Path, WalkOnly);
-        foreach (var directory in (string[])[folder.Workspace, folder.Uploads, folder.Outputs, folder.Home])
+        foreach (var directory in (string[])[folder.Workspace, folder.Outputs, folder.Home])
         {
             MakeDirectory(directory, Private);
             Give(directory, record.Uid);
         }
+
+        Directory.CreateDirectory(folder.Uploads);
+        SandboxUploads.Own(folder.Uploads, record.Uid);
 
         if (_options.WorkspaceTemplate is { } template)
         {

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Tenon.Server.Sandboxes;
 
 /// <summary>
-/// A session's files on this machine. The directories belong to the sandbox, the record to the server.
+/// A session's files on this machine. The directories belong to the sandbox, the uploads and the record to the server.
 /// </summary>
 public sealed record SandboxFolder(string Path)
 {

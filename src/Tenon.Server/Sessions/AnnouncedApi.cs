@@ -34,7 +34,7 @@ public static class AnnouncedApi
             EnvironmentId = body.EnvironmentId ?? DefaultEnvironmentId,
             InitialEvents = events,
         }, cancellationToken);
-        var record = await starter.Start(body.EnvironmentId ?? DefaultEnvironmentId, definition, events);
+        var record = await starter.Start(body.EnvironmentId ?? DefaultEnvironmentId, definition, events, []);
         return Body.Json(record.ToWire(clock.GetUtcNow()), WireJson.Default.Session);
     }
 

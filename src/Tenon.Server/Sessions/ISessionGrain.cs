@@ -29,6 +29,14 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("Delete")]
     Task<Answer> Delete();
 
+    /// <summary>Gives the session a file. Answers the resource.</summary>
+    [Alias("AddResource")]
+    Task<Answer> AddResource(string body);
+
+    /// <summary>Takes a file from the session. Answers the deletion.</summary>
+    [Alias("DeleteResource")]
+    Task<Answer> DeleteResource(string resourceId);
+
     /// <summary>Goes on with whatever the log says is unfinished. Safe to call at any time.</summary>
     [Alias("Wake")]
     Task Wake();

@@ -2,13 +2,15 @@ using System.Text.Json;
 using Tenon.Server.Events;
 using Tenon.Server.Http;
 using Tenon.Server.Storage;
+using Tenon.Wire;
 using Tenon.Wire.Http;
 
 namespace Tenon.Server.Sessions;
 
 /// <summary>Where a session's owner lives: one place in the cluster, on one scheduler. It decides nothing.</summary>
 public sealed partial class SessionGrain(
-    SessionStore store, SessionServices services, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
+    SessionOutputs outputs, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;
@@ -31,7 +33,13 @@ public sealed partial class SessionGrain(
         return Task.CompletedTask;
     }
 
-    public Task<Answer> Send(string body) => Try(owner => owner.Send(body));
+    public Task<Answer> Send(string body) => Try(async owner =>
+    {
+        var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
+        owner.RefuseArchived();
+        await sources.Check("events", events, CancellationToken.None);
+        return await owner.Send(events);
+    });
 
     public Task<Answer> Update(string body) => Try(owner => owner.Update(body));
 
@@ -39,14 +47,66 @@ public sealed partial class SessionGrain(
 
     public Task<Answer> Kill() => Try(owner => owner.Kill());
 
-    public Task<Answer> Delete() => Try(owner => owner.Delete());
+    public Task<Answer> Delete() => Try(async owner =>
+    {
+        var deleted = await owner.Delete();
+        await outputs.DeleteFiles(this.GetPrimaryKeyString(), CancellationToken.None);
+        return deleted;
+    });
+
+    public Task<Answer> AddResource(string body) => Try(async owner =>
+    {
+        var asked = JsonSerializer.Deserialize(body, WireJson.Default.ResourceCreate)!;
+        owner.RefuseArchived();
+        owner.RefuseMounts();
+        var added = await files.Attach(
+            this.GetPrimaryKeyString(), [asked], owner.Resources, (_, field) => field, CancellationToken.None);
+        await owner.Keep([.. owner.Resources, .. added]);
+        return JsonSerializer.Serialize(added[0], WireJson.Default.FileResource);
+    });
+
+    public Task<Answer> DeleteResource(string resourceId) => Try(async owner =>
+    {
+        var removed = owner.Resources.Where(resource => resource.Id == resourceId).ToList();
+        if (removed.Count == 0)
+        {
+            throw ApiException.NotFound("Resource", resourceId);
+        }
+
+        owner.RefuseArchived();
+        await owner.Keep([.. owner.Resources.Except(removed)]);
+        await files.Detach(removed, CancellationToken.None);
+        return JsonSerializer.Serialize(
+            new Deleted { Id = resourceId, Type = "session_resource_deleted" }, WireJson.Default.Deleted);
+    });
 
     // A turn may outlast the time after which an owner without requests is let go.
     public void Hold() => DelayDeactivation(Timeout.InfiniteTimeSpan);
 
-    public void Release() => DelayDeactivation(TimeSpan.Zero);
+    public void Release()
+    {
+        DelayDeactivation(TimeSpan.Zero);
+        _ = LookForOutputs();
+    }
 
     public void Drop() => DeactivateOnIdle();
+
+    private async Task LookForOutputs()
+    {
+        try
+        {
+            await outputs.Refresh(this.GetPrimaryKeyString(), lifetime.ApplicationStopping);
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // They are found when they are listed.
+        }
+        catch (Exception exception)
+        {
+            // They are looked for again when they are listed, and whoever asks then learns what is wrong.
+            LogOutputs(this.GetPrimaryKeyString(), exception);
+        }
+    }
 
     private async Task<Answer> Try(Func<SessionOwner, Task<string>> act)
     {
@@ -76,4 +136,7 @@ public sealed partial class SessionGrain(
 
     [LoggerMessage(LogLevel.Warning, "{SessionId} was dropped and will be read again from its log")]
     private partial void LogLost(string sessionId, Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "The outputs of {SessionId} were not looked at")]
+    private partial void LogOutputs(string sessionId, Exception exception);
 }

@@ -72,9 +72,8 @@ public sealed partial class SessionOwner
 
     /// <summary>Accepts client events, all or none. The wire JSON of the echoed events.</summary>
     /// <exception cref="ApiException">The batch was refused, and nothing was changed.</exception>
-    public async Task<string> Send(string body)
+    public async Task<string> Send(IReadOnlyList<SessionEvent> events)
     {
-        var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
         RefuseArchived();
         BudgetRules.CheckEvents(events, _log);
         SessionInput.Check(events, _log.History, _log.ThreadId);
@@ -127,6 +126,18 @@ public sealed partial class SessionOwner
         }
 
         return Wire();
+    }
+
+    /// <summary>The files that are mounted in its sandbox.</summary>
+    public IReadOnlyList<FileResource> Resources => Record().Definition.Resources;
+
+    /// <summary>Makes these its files, also in a sandbox that lives.</summary>
+    public async Task Keep(IReadOnlyList<FileResource> resources)
+    {
+        var record = Record();
+        _record = record with { Definition = record.Definition with { Resources = resources } };
+        await _log.Append([], SaveKind.Definition);
+        await _services.Sandboxes.PlaceUploads(record.Id, CancellationToken.None);
     }
 
     /// <summary>Ends the session; its history stays. The session's wire JSON.</summary>
@@ -307,11 +318,21 @@ public sealed partial class SessionOwner
     private string Wire() =>
         JsonSerializer.Serialize(Record().ToWire(_services.Clock.GetUtcNow()), WireJson.Default.Session);
 
-    private void RefuseArchived()
+    /// <exception cref="ApiException">409: it takes nothing any more.</exception>
+    public void RefuseArchived()
     {
         if (Record().ArchivedAt is not null)
         {
             throw ApiException.Conflict($"Session '{Record().Id}' is archived and takes no more events or changes.");
+        }
+    }
+
+    /// <exception cref="ApiException">400: nothing can be mounted in a sandbox of the client's.</exception>
+    public void RefuseMounts()
+    {
+        if (Record().Definition.IsSelfHosted)
+        {
+            throw SessionRules.NoMounts(Record().EnvironmentId);
         }
     }
 

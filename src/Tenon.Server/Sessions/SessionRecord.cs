@@ -87,6 +87,7 @@ public sealed record SessionRecord
             Title = Definition.Title,
             Agent = Definition.Agent,
             EnvironmentId = EnvironmentId,
+            Resources = Definition.Resources,
             Budget = Definition.Budget,
             Stats = new SessionStats { ActiveSeconds = usage.ActiveSeconds, DurationSeconds = DurationSeconds(now) },
             Usage = usage,
@@ -137,6 +138,8 @@ public sealed record SessionDefinition
 
     /// <summary>Its environment is <c>self_hosted</c>, which an environment never stops to be.</summary>
     public bool IsSelfHosted { get; init; }
+
+    public IReadOnlyList<FileResource> Resources { get; init => field = value ?? []; } = [];
 
     public IReadOnlyDictionary<string, string> Metadata
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Tenon.Server.Agents;
 using Tenon.Server.Billing;
 using Tenon.Server.Environments;
@@ -12,7 +11,8 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Server.Sessions;
 
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
-public sealed class SessionRules(AgentStore agents, EnvironmentStore environments, Prices prices)
+public sealed class SessionRules(
+    AgentStore agents, EnvironmentStore environments, FileSourceRules sources, Prices prices)
 {
     private const int InitialEventsMax = 50;
 
@@ -22,9 +22,9 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
     {
         var environment = await FindEnvironment(create.EnvironmentId, cancellationToken);
         var isSelfHosted = environment.Config.Type == "self_hosted";
-        if (isSelfHosted)
+        if (isSelfHosted && create.Resources?.Any(resource => resource?.Type is "file" or "github_repository") == true)
         {
-            RefuseMounts(create);
+            throw NoMounts(create.EnvironmentId);
         }
 
         RefuseWhatIsNotThere(create);
@@ -39,6 +39,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             CheckInitial($"initial_events.{i}", create.InitialEvents![i]);
         }
 
+        await sources.Check("initial_events", create.InitialEvents ?? [], cancellationToken);
         return new SessionDefinition
         {
             Agent = agent,
@@ -98,7 +99,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             "base64" => source.MediaType is null ? "media_type" : source.Data is null ? "data" : null,
             "text" when allowText => source.Data is null ? "data" : null,
             "url" => source.Url is null ? "url" : null,
-            "file" => throw ApiException.NotYet(path, "files are"),
+            "file" => source.FileId is null ? "file_id" : null,
             _ => throw ApiException.Invalid($"{path}.type", $"'{source.Type}' is not a kind of source."),
         };
         if (missing is not null)
@@ -114,10 +115,7 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
             throw ApiException.NotYet("vault_ids", "vaults are");
         }
 
-        if (create.Resources is { Count: > 0 })
-        {
-            throw ApiException.NotYet("resources", "resources are");
-        }
+        ApiException.RefuseNulls("resources", create.Resources);
     }
 
     private static void CheckInitial(string path, SessionEvent @event)
@@ -135,19 +133,10 @@ public sealed class SessionRules(AgentStore agents, EnvironmentStore environment
         }
     }
 
-    // Tenon mounts nothing in a sandbox that is not its own (api B.3).
-    private static void RefuseMounts(SessionCreate create)
-    {
-        if (create.Resources?.Any(resource => TypeOf(resource) is "file" or "github_repository") == true)
-        {
-            throw ApiException.Invalid("", $"Environment {create.EnvironmentId} is a self-hosted environment. "
-                + "`resources` are not supported with self-hosted environments.");
-        }
-    }
-
-    private static string? TypeOf(JsonElement resource) =>
-        resource.ValueKind == JsonValueKind.Object && resource.TryGetProperty("type", out var type)
-            && type.ValueKind == JsonValueKind.String ? type.GetString() : null;
+    /// <summary>Tenon mounts nothing in a sandbox that is not its own (api B.3).</summary>
+    public static ApiException NoMounts(string environmentId) => ApiException.Invalid("",
+        $"Environment {environmentId} is a self-hosted environment. "
+        + "`resources` are not supported with self-hosted environments.");
 
     private async Task<EnvironmentRecord> FindEnvironment(string id, CancellationToken cancellationToken)
     {

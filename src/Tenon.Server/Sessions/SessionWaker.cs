@@ -1,3 +1,4 @@
+using Tenon.Server.Files;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
 
@@ -8,14 +9,15 @@ namespace Tenon.Server.Sessions;
 /// every session that its log leaves at work, so that what a crash cut short goes on by itself.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, BubblewrapProvider sandboxes, IGrainFactory grains,
-        ILogger<SessionWaker> logger)
+    IDatabase database, SessionStore store, FileStore files, BubblewrapProvider sandboxes, IGrainFactory grains,
+    ILogger<SessionWaker> logger)
     : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         database.Migrate();
         await store.SweepDeleted(cancellationToken);
+        await files.Sweep(cancellationToken);
         await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
         var unfinished = await store.ListUnfinished(cancellationToken);
         foreach (var id in unfinished)

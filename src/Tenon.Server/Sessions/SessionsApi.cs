@@ -29,6 +29,7 @@ public static class SessionsApi
         routes.MapPost("/v1/sessions/{id}/kill", Kill);
         routes.MapSessionEvents();
         routes.MapSessionThreads();
+        routes.MapSessionResources();
     }
 
     private static async Task<IResult> Create(
@@ -37,7 +38,8 @@ public static class SessionsApi
     {
         var body = await request.Read(WireJson.Default.SessionCreate);
         var definition = await rules.Check(body, cancellationToken);
-        var record = await starter.Start(body.EnvironmentId, definition, body.InitialEvents ?? []);
+        var record = await starter.Start(
+            body.EnvironmentId, definition, body.InitialEvents ?? [], body.Resources ?? []);
         return Body.Json(record.ToWire(clock.GetUtcNow()), WireJson.Default.Session);
     }
 
@@ -146,15 +148,23 @@ internal sealed record SessionPlace(string Id, long CreatedAt)
 /// <summary>
 /// Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.
 /// </summary>
-public sealed class SessionStarter(EventLog log, IGrainFactory grains, IdSource ids, TimeProvider clock, Prices prices)
+public sealed class SessionStarter(
+    EventLog log, IGrainFactory grains, SessionFileRules files, IdSource ids, TimeProvider clock, Prices prices)
 {
     public async Task<SessionRecord> Start(
-        string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents)
+        string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents,
+        IReadOnlyList<ResourceCreate> resources)
     {
         var now = clock.GetUtcNow();
+        var id = ids.Next(IdPrefix.Session);
+
+        // The copies are made before the session that has them: without it they are swept at the next start.
+        var attached = await files.Attach(
+            id, resources, [], (i, field) => $"resources.{i}.{field}", CancellationToken.None);
+        definition = definition with { Resources = attached };
         var record = new SessionRecord
         {
-            Id = ids.Next(IdPrefix.Session),
+            Id = id,
             ThreadId = ids.Next(IdPrefix.Thread),
             CreatedAt = now,
             EnvironmentId = environmentId,

@@ -8,6 +8,7 @@ public sealed class DataFolder : IDisposable
 {
     private const string LockName = "tenon.lock";
     private const string DatabaseName = "tenon.db";
+    private const string BlobsName = "files";
 
     // Sandboxes run as other users and must walk through to their files; only the owner may look around.
     private const UnixFileMode FolderMode =
@@ -21,6 +22,9 @@ public sealed class DataFolder : IDisposable
     public string Path { get; }
 
     public string DatabasePath => System.IO.Path.Combine(Path, DatabaseName);
+
+    /// <summary>The bytes of files.</summary>
+    public string BlobsPath => System.IO.Path.Combine(Path, BlobsName);
 
     /// <summary>Creates the folder when it is missing, and takes it.</summary>
     /// <exception cref="IOException">Another process has it; the message says what to do.</exception>

@@ -34,6 +34,39 @@ public sealed class EnvironmentRow
     public required string Body { get; set; }
 }
 
+/// <summary>A file, as wire JSON. Several files may have one blob: a session's copy shares the upload's.</summary>
+public sealed class FileRow
+{
+    public required string Id { get; init; }
+
+    /// <summary>The session that it belongs to and ends with; null for an upload.</summary>
+    public string? ScopeId { get; init; }
+
+    /// <summary>The name of its bytes in the blob folder.</summary>
+    public required string Blob { get; init; }
+
+    public long? ExpiresAt { get; init; }
+
+    public required string Body { get; init; }
+}
+
+/// <summary>
+/// What was last seen at a path of a session's outputs folder. It outlives a file that the client deleted, so that
+/// the file does not come back by itself.
+/// </summary>
+public sealed class OutputRow
+{
+    public required string SessionId { get; init; }
+
+    /// <summary>Below the outputs folder.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Size, time of change and inode: the same as long as nobody wrote to it.</summary>
+    public required string Stamp { get; set; }
+
+    public required string FileId { get; set; }
+}
+
 /// <summary>
 /// A session: what it was made with, and a projection of its log that is saved in the log's own transactions,
 /// so that the two never disagree.

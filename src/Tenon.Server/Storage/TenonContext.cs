@@ -18,11 +18,22 @@ public sealed class TenonContext(DbContextOptions<TenonContext> options) : DbCon
 
     public DbSet<SessionRow> Sessions => Set<SessionRow>();
 
+    public DbSet<FileRow> Files => Set<FileRow>();
+
+    public DbSet<OutputRow> Outputs => Set<OutputRow>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<AgentRow>().ToTable("agent").HasKey(row => row.Id);
         modelBuilder.Entity<AgentVersionRow>().ToTable("agent_version").HasKey(row => new { row.AgentId, row.Version });
         modelBuilder.Entity<EnvironmentRow>().ToTable("environment").HasKey(row => row.Id);
+
+        var file = modelBuilder.Entity<FileRow>().ToTable("file");
+        file.HasKey(row => row.Id);
+        file.HasIndex(row => row.ScopeId);
+        file.HasIndex(row => row.Blob);
+        file.HasIndex(row => row.ExpiresAt);
+        modelBuilder.Entity<OutputRow>().ToTable("session_output").HasKey(row => new { row.SessionId, row.Path });
 
         var session = modelBuilder.Entity<SessionRow>().ToTable("session");
         session.HasKey(row => row.Id);

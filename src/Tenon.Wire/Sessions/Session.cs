@@ -26,7 +26,7 @@ public sealed record Session
 
     public IReadOnlyList<string> VaultIds { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<JsonElement> Resources { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<FileResource> Resources { get; init => field = value ?? []; } = [];
 
     public Budget? Budget { get; init; }
 
@@ -153,7 +153,8 @@ public sealed record SessionCreate
 
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
-    public IReadOnlyList<JsonElement>? Resources { get; init; }
+    /// <summary>At most 500 files; all of them are there, or the session is not.</summary>
+    public IReadOnlyList<ResourceCreate>? Resources { get; init; }
 
     public IReadOnlyList<string>? VaultIds { get; init; }
 

@@ -152,8 +152,8 @@ public sealed class ErrorTests(TestServer server)
 
         private int _opened;
 
-        // At start the server sweeps deletions, and lists what is unfinished.
-        public TenonContext CreateDbContext() => Interlocked.Increment(ref _opened) <= 2
+        // At start the server sweeps deletions and files, and lists what is unfinished.
+        public TenonContext CreateDbContext() => Interlocked.Increment(ref _opened) <= 5
             ? database.CreateDbContext()
             : throw new InvalidOperationException(Secret);
     }

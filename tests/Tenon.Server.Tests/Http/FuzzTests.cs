@@ -70,7 +70,7 @@ public sealed class FuzzTests(TestServer server)
     [
         "limit", "page", "order", "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]", "version",
         "statuses[]", "statuses", "types[]", "types", "event_deltas[]", "include_archived", "agent_id",
-        "agent_version", "unknown", "",
+        "agent_version", "unknown", "", "ids[]", "scope_id", "after_id", "before_id",
     ];
 
     private static readonly string[] QueryValues =
@@ -95,13 +95,20 @@ public sealed class FuzzTests(TestServer server)
         "/v1/environments/{env}", "/v1/models/{any}", "/v1/sessions", "/v1/sessions/{sesn}",
         "/v1/sessions/{sesn}/events", "/v1/sessions/{sesn}/events/stream", "/v1/sessions/{sesn}/threads",
         "/v1/sessions/{sesn}/threads/{thread}", "/v1/sessions/{sesn}/threads/{thread}/events",
-        "/v1/sessions/{sesn}/threads/{thread}/stream",
+        "/v1/sessions/{sesn}/threads/{thread}/stream", "/v1/files", "/v1/files/{any}", "/v1/files/{any}/content",
+        "/v1/sessions/{sesn}/resources", "/v1/sessions/{sesn}/resources/{any}",
     ];
 
     private static readonly string[] Writes =
     [
         "/v1/agents/{any}", "/v1/agents/{any}/archive", "/v1/environments/{any}", "/v1/environments/{any}/archive",
-        "/v1/sessions/{any}", "/v1/sessions/{any}/archive", "/v1/sessions/{any}/events",
+        "/v1/sessions/{any}", "/v1/sessions/{any}/archive", "/v1/sessions/{any}/events", "/v1/files",
+        "/v1/sessions/{any}/resources", "/v1/sessions/{any}/resources/{any}",
+    ];
+
+    private static readonly string[] Removals =
+    [
+        "/v1/environments/{any}", "/v1/sessions/{any}", "/v1/files/{any}", "/v1/sessions/{any}/resources/{any}",
     ];
 
     [Fact]
@@ -203,7 +210,7 @@ public sealed class FuzzTests(TestServer server)
         var id = Gen.OneOf(Ids);
         var read = Gen.Select(Gen.OneOf(Reads), id, (path, id) => (HttpMethod.Get, Fill(path, id)));
         var write = Gen.Select(Gen.OneOf(Writes), id, (path, id) => (HttpMethod.Post, Fill(path, id)));
-        var remove = Gen.Select(Gen.OneOf("/v1/environments/{any}", "/v1/sessions/{any}"), id, (path, id) =>
+        var remove = Gen.Select(Gen.OneOf(Removals), id, (path, id) =>
             (HttpMethod.Delete, Fill(path, id)));
         var requests = Gen.OneOf<(HttpMethod Method, string Path)>(read, write, remove);
         await Sample(requests, 500, async request =>

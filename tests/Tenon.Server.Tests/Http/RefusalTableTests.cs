@@ -1,3 +1,4 @@
+using Tenon.Server.Tests.Files;
 using Tenon.Server.Tests.Support;
 using Xunit;
 
@@ -59,6 +60,11 @@ public sealed class RefusalTableTests(TestServer server)
         {
             ids["agent"] = await server.NewAgent();
             ids["archived_agent"] = await Archived($"/v1/agents/{await server.NewAgent()}");
+        }
+
+        if (text.Contains("{file}"))
+        {
+            ids["file"] = await server.NewFile();
         }
 
         if (text.Contains("env}"))

@@ -8,15 +8,18 @@ namespace Tenon.Server.Tests.Sandboxes;
 public sealed class SandboxLab : IAsyncDisposable
 {
     private readonly SandboxOptions _options;
+    private readonly BubblewrapProvider.UploadsOf? _uploadsOf;
     private int _calls;
 
-    public SandboxLab(Func<SandboxOptions, SandboxOptions>? change = null)
+    public SandboxLab(
+        Func<SandboxOptions, SandboxOptions>? change = null, BubblewrapProvider.UploadsOf? uploadsOf = null)
     {
+        _uploadsOf = uploadsOf;
         // Short and walkable for every uid, as an installed server's directory is.
         DataDirectory = Directory.CreateDirectory($"/tmp/tenon-lab-{Guid.NewGuid():N}").FullName;
         var options = new SandboxOptions { DataDirectory = DataDirectory, HandPath = HandPath };
         _options = change?.Invoke(options) ?? options;
-        Provider = new BubblewrapProvider(_options, TimeProvider.System);
+        Provider = new BubblewrapProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
@@ -31,7 +34,7 @@ public sealed class SandboxLab : IAsyncDisposable
     public async Task Restart()
     {
         await Provider.DisposeAsync();
-        Provider = new BubblewrapProvider(_options, TimeProvider.System);
+        Provider = new BubblewrapProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
     public Task<ISandbox> Open(string session = "sesn_1") => Provider.Open(session, Cancelled);

@@ -76,7 +76,7 @@ public sealed class EventsApiTests(TestServer server)
         "events.1.content.0.source.url: field required")]
     [InlineData(
         """{"type":"user.message","content":[{"type":"document","source":{"type":"file","file_id":"file_1"}}]}""",
-        "events.1.content.0.source: files are not supported")]
+        "events.1.content.0.source.file_id: file 'file_1' was not found.")]
     [InlineData("""{"type":"agent.message","content":[]}""",
         "events.1.type: 'agent.message' is not an event that clients send.")]
     [InlineData("""{"type":"user.wave"}""", "events.1.type: 'user.wave' is not an event that clients send.")]

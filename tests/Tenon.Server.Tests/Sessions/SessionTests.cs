@@ -101,7 +101,7 @@ public sealed class SessionTests(TestServer server)
     [Theory]
     [InlineData("\"vault_ids\":[\"vlt_1\"]", "vault_ids: vaults are not supported by this version of Tenon; docs/")]
     [InlineData(
-        "\"resources\":[{\"type\":\"file\"}]", "resources: resources are not supported by this version of Tenon")]
+        "\"resources\":[{\"type\":\"memory_store\"}]", "resources.0.type: memory stores are not supported")]
     [InlineData(
         "\"initial_events\":[{\"type\":\"user.define_outcome\",\"description\":\"d\",\"rubric\":{}}]",
         "initial_events.0: outcomes are not supported by this version of Tenon")]

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Tenon.Server.Http;
-using Tenon.Wire;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 
@@ -68,8 +67,7 @@ internal sealed class SimulatedClient(Scenario scenario, World world)
         }
     }
 
-    private void Send(IReadOnlyList<SessionEvent> events) => _sending = world.Send(
-        JsonSerializer.Serialize(new EventsSend { Events = events }, WireJson.Default.EventsSend));
+    private void Send(IReadOnlyList<SessionEvent> events) => _sending = world.Send(events);
 
     /// <summary>The connection broke with the server: whether it took the last batch is in the log.</summary>
     public void LoseConnection() => _sending = null;

@@ -25,6 +25,8 @@ internal sealed class SimulatedSandboxes(Scenario scenario, World world) : ISand
         return _living ??= new SimulatedSandbox($"life {++_lives}", world, this);
     }
 
+    public Task PlaceUploads(string sessionId, CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task Stop(string sessionId, CancellationToken cancellationToken)
     {
         Die();

@@ -126,10 +126,10 @@ internal sealed class World : ISessionHost
     }
 
     /// <summary>Sends a batch as a request does.</summary>
-    public Task<string> Send(string body)
+    public Task<string> Send(IReadOnlyList<SessionEvent> events)
     {
         var opening = _owner;
-        return _scheduler.Start(async () => await (await opening).Send(body));
+        return _scheduler.Start(async () => await (await opening).Send(events));
     }
 
     /// <summary>A receipt may only go when the result is on disk.</summary>

@@ -130,6 +130,29 @@ public static class RefusalCases
         400 events.0.session_thread_id: the session has no thread 'sthr_x'.
         POST /v1/sessions/{session}/events {"events":[{"type":"system.message","content":[{"type":"text","text":"s"}]}]}
         400 events.0: a system.message must be the last event and directly follow
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.message","content":
+         [{"type":"image","source":{"type":"file","file_id":"{file}"}}]}]}
+        400 events.0.content.0.source.file_id: file '{file}' has the type text/csv;
+        POST /v1/sessions {"resources":[{"type":"file","file_id":"file_x"}]}
+        400 resources.0.file_id: file 'file_x' was not found.
+        POST /v1/sessions {"resources":[{"type":"file","file_id":"{file}","mount_path":"../data.csv"}]}
+        400 resources.0.mount_path: must be the path of a file below /mnt/session/uploads:
+        POST /v1/sessions {"resources":[{"type":"file","file_id":"{file}"},{"type":"file","file_id":"{file}"}]}
+        400 resources.1.mount_path: '/mnt/session/uploads/{file}' is taken by another file of this session.
+        POST /v1/sessions {"resources":[{"type":"github_repository","url":"https://github.com/a/b"}]}
+        400 resources.0.type: repositories are not supported by this version of Tenon
+        POST /v1/sessions/{archived_session}/resources {"type":"file","file_id":"{file}"}
+        409 Session '{archived_session}' is archived
+        GET /v1/sessions/{session}/resources/sesrsc_x
+        404 Resource 'sesrsc_x' was not found.
+        POST /v1/files {}
+        400 The body must be multipart/form-data with a boundary.
+        GET /v1/files/file_x
+        404 File 'file_x' was not found.
+        GET /v1/files/{file}/content
+        400 File '{file}' was uploaded, and only files that an agent made can be downloaded. (file_not_downloadable)
+        GET /v1/files?ids[]=file_x&limit=1
+        400 ids: cannot be combined with page or limit.
         GET /v1/sessions?agent_version=1
         400 agent_version: needs agent_id.
         POST /v1/sessions/{session}/threads/{thread}/archive

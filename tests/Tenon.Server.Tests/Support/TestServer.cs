@@ -5,6 +5,7 @@ using System.Collections;
 using System.Text;
 using System.Text.Json;
 using Tenon.Server.Configuration;
+using Tenon.Server.Files;
 using Tenon.Server.Models;
 using Tenon.Server.Tests.Support;
 using Xunit;
@@ -34,6 +35,8 @@ public sealed class TestServer : IAsyncLifetime
 
     public string DataDirectory => _folder.Path;
 
+    public IServiceProvider Services => _app!.Services;
+
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     public static async Task<TestServer> Start(Action<IServiceCollection>? replace = null)
@@ -51,7 +54,9 @@ public sealed class TestServer : IAsyncLifetime
         _app = TenonServer.Build(settings, out _, services =>
         {
             services.AddLogging(logging => logging.ClearProviders());
-            services.AddSingleton<IModel>(Models);
+            services.AddSingleton<IModel>(provider => new ModelFiles(
+                Models, provider.GetRequiredService<FileStore>(), provider.GetRequiredService<BlobFolder>(),
+                provider.GetRequiredService<TimeProvider>()));
             _replace?.Invoke(services);
         });
         await _app.StartAsync();

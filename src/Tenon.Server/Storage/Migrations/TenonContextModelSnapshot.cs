@@ -83,6 +83,41 @@ namespace Tenon.Server.Storage.Migrations
                     b.ToTable("environment", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.FileRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("blob");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("body");
+
+                    b.Property<long?>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("ScopeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Blob");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("ScopeId");
+
+                    b.ToTable("file", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.LogRow", b =>
                 {
                     b.Property<string>("Session")
@@ -125,6 +160,31 @@ namespace Tenon.Server.Storage.Migrations
                     b.HasIndex("Session", "Id");
 
                     b.ToTable("log", (string)null);
+                });
+
+            modelBuilder.Entity("Tenon.Server.Storage.OutputRow", b =>
+                {
+                    b.Property<string>("SessionId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("session_id");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("path");
+
+                    b.Property<string>("FileId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("file_id");
+
+                    b.Property<string>("Stamp")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("stamp");
+
+                    b.HasKey("SessionId", "Path");
+
+                    b.ToTable("session_output", (string)null);
                 });
 
             modelBuilder.Entity("Tenon.Server.Storage.SessionRow", b =>

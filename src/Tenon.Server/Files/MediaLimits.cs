@@ -1,0 +1,66 @@
+using System.Text;
+
+namespace Tenon.Server.Files;
+
+/// <summary>How a model can be shown a file.</summary>
+public enum MediaKind
+{
+    Other,
+    Image,
+    Pdf,
+    Text,
+}
+
+/// <summary>Which files a model can be shown, and how much of them.</summary>
+public static class MediaLimits
+{
+    /// <summary>
+    /// All files of one request. Providers take requests of 32 MB, in which bytes grow by a third and other words have
+    /// their place.
+    /// </summary>
+    public const long RequestBytesMax = 20L * 1024 * 1024;
+
+    /// <summary>What providers take for one image.</summary>
+    private const long ImageBytesMax = 5L * 1024 * 1024;
+
+    /// <summary>About a million tokens: more fits into no model's window.</summary>
+    private const long TextBytesMax = 4L * 1024 * 1024;
+
+    /// <summary>How a file of each type begins, as Latin-1; a dot stands for any byte.</summary>
+    private static readonly (string Type, string Beginning)[] Beginnings =
+    [
+        ("image/png", "\u0089PNG"), ("image/jpeg", "\u00FF\u00D8\u00FF"), ("image/gif", "GIF8"),
+        ("image/webp", "RIFF....WEBP"), (MediaTypes.Pdf, "%PDF-"),
+    ];
+
+    public static MediaKind KindOf(string mimeType) => MediaTypes.IsImage(mimeType) ? MediaKind.Image
+        : mimeType == MediaTypes.Pdf ? MediaKind.Pdf
+        : MediaTypes.IsText(mimeType) ? MediaKind.Text
+        : MediaKind.Other;
+
+    public static long BytesMax(MediaKind kind) => kind switch
+    {
+        MediaKind.Image => ImageBytesMax,
+        MediaKind.Text => TextBytesMax,
+        _ => RequestBytesMax,
+    };
+
+    /// <summary>
+    /// Whether the bytes begin as its type does. A provider refuses a whole conversation with one wrong image in it.
+    /// </summary>
+    public static async Task<bool> IsWhatItSays(
+        StoredFile file, BlobFolder blobs, CancellationToken cancellationToken)
+    {
+        var beginning = Beginnings.FirstOrDefault(known => known.Type == file.Record.MimeType).Beginning;
+        await using var content = beginning is null ? null : blobs.Open(file.Blob);
+        if (content is null)
+        {
+            return true;
+        }
+
+        var head = new byte[beginning!.Length];
+        var count = await content.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
+        return count == head.Length && beginning.Zip(Encoding.Latin1.GetString(head))
+            .All(pair => pair.First is '.' || pair.First == pair.Second);
+    }
+}

@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Tenon.Server.Files;
+using Tenon.Wire.Content;
+
+namespace Tenon.Server.Models;
+
+/// <summary>
+/// Puts the bytes of files into a request where it names them, for whatever model is asked: the log keeps the ids, and
+/// providers get base64 and text.
+/// </summary>
+/// <remarks>
+/// A file that is gone, or that no longer fits, becomes a sentence that says so: a conversation never ends because of
+/// one of its files.
+/// </remarks>
+public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, TimeProvider clock) : IModel
+{
+    public async IAsyncEnumerable<ModelChunk> Stream(
+        ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var filled = await Fill(request, cancellationToken);
+        await foreach (var chunk in inner.Stream(filled, cancellationToken))
+        {
+            yield return chunk;
+        }
+    }
+
+    public int ContextWindow(string model) => inner.ContextWindow(model);
+
+    public IReadOnlyList<string> Fallbacks(string model) => inner.Fallbacks(model);
+
+    private async Task<ModelRequest> Fill(ModelRequest request, CancellationToken cancellationToken)
+    {
+        var ids = ModelMedias.Blocks(request).Select(ModelMedias.FileId).OfType<string>().ToList();
+        if (ids.Count == 0)
+        {
+            return request;
+        }
+
+        var shown = new Dictionary<string, Func<ContentBlock, ContentBlock>>();
+        var bytesLeft = MediaLimits.RequestBytesMax;
+        var found = (await files.Find(ids.ToHashSet(), cancellationToken)).ToDictionary(file => file.Record.Id);
+
+        // The newest come first: when not all of them fit, the conversation is about those.
+        foreach (var id in Enumerable.Reverse(ids).Distinct())
+        {
+            var uses = ids.Count(other => other == id);
+            var size = uses * (found.GetValueOrDefault(id)?.Record.SizeBytes ?? 0);
+            if (size > bytesLeft)
+            {
+                shown[id] = _ => ContentBlock.Of($"[The file {id} that stood here is left out: the files of one "
+                    + $"request have together at most {MediaLimits.RequestBytesMax} bytes.]");
+                continue;
+            }
+
+            bytesLeft -= size;
+            shown[id] = await Load(found.GetValueOrDefault(id), cancellationToken) is { } source
+                ? block => Show(block, source)
+                : _ => ContentBlock.Of($"[The file {id} that stood here is gone: it was deleted or has expired.]");
+        }
+
+        return request with
+        {
+            Messages = [.. request.Messages.Select(message =>
+                message with { Content = [.. message.Content.Select(content => Fill(content, shown))] })],
+        };
+    }
+
+    private static ModelContent Fill(
+        ModelContent content, Dictionary<string, Func<ContentBlock, ContentBlock>> shown)
+    {
+        return content switch
+        {
+            ModelMedia media => Filled(media.Block) is TextBlock text ? new ModelText(text.Text)
+                : media with { Block = Filled(media.Block) },
+            ModelToolResult result => result with { Content = [.. result.Content.Select(Filled)] },
+            _ => content,
+        };
+
+        ContentBlock Filled(ContentBlock block) =>
+            ModelMedias.FileId(block) is { } id ? shown[id](block) : block;
+    }
+
+    private static ContentBlock Show(ContentBlock block, MediaSource source) => block switch
+    {
+        ImageBlock image => image with { Source = source },
+        DocumentBlock document => document with { Source = source },
+        _ => block,
+    };
+
+    /// <summary>The file as a source that every provider takes; null when there is none to be had.</summary>
+    private async Task<MediaSource?> Load(StoredFile? file, CancellationToken cancellationToken)
+    {
+        if (file is null || FileRules.IsExpired(file.Record, clock.GetUtcNow())
+            || await Read(file, cancellationToken) is not { } bytes)
+        {
+            return null;
+        }
+
+        return MediaLimits.KindOf(file.Record.MimeType) == MediaKind.Text
+            ? new MediaSource { Type = "text", MediaType = "text/plain", Data = Text(bytes) }
+            : new MediaSource
+            {
+                Type = "base64", MediaType = file.Record.MimeType, Data = Convert.ToBase64String(bytes),
+            };
+    }
+
+    private async Task<byte[]?> Read(StoredFile file, CancellationToken cancellationToken)
+    {
+        await using var content = blobs.Open(file.Blob);
+        if (content is null)
+        {
+            return null;
+        }
+
+        var bytes = new byte[content.Length];
+        await content.ReadExactlyAsync(bytes, cancellationToken);
+        return bytes;
+    }
+
+    private static string Text(byte[] bytes) => Encoding.UTF8.GetString(
+        bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(Encoding.UTF8.Preamble.Length) : bytes);
+}

@@ -1,0 +1,81 @@
+using Tenon.Server.Files;
+using Tenon.Server.Http;
+using Tenon.Server.Sandboxes;
+using Tenon.Wire;
+using Tenon.Wire.Files;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>
+/// The files that a session is given. Each is a copy with an id of its own that shares the bytes of the original, so
+/// that it stays when the original is deleted. Which ones there are stands in the session's definition.
+/// </summary>
+public sealed class SessionFileRules(
+    SessionStore sessions, FileStore files, BlobFolder blobs, IdSource ids, TimeProvider clock)
+{
+    /// <summary>Makes the session's copies, all or none; the caller then writes them into the definition.</summary>
+    /// <remarks>
+    /// A crash before that leaves copies that are listed and mounted nowhere; they go with the session, or at the next
+    /// start when there is none.
+    /// </remarks>
+    /// <param name="pathOf">The path of a resource's field in the request, from its index and the field's name.</param>
+    /// <exception cref="ApiException">400 with the field.</exception>
+    public async Task<IReadOnlyList<FileResource>> Attach(
+        string sessionId, IReadOnlyList<ResourceCreate> asked, IReadOnlyList<FileResource> present,
+        Func<int, string, string> pathOf, CancellationToken cancellationToken)
+    {
+        var mounts = ResourceRules.Check(asked, present, pathOf);
+        var now = clock.GetUtcNow();
+        var found = (await files.Find(asked.Select(resource => resource.FileId!).ToHashSet(), cancellationToken))
+            .ToDictionary(file => file.Record.Id, file => file.Record);
+        var copies = new List<(string FromId, FileRecord Copy)>();
+        for (var i = 0; i < asked.Count; i++)
+        {
+            var id = asked[i].FileId!;
+            var original = found.GetValueOrDefault(id)
+                ?? throw ApiException.Invalid(pathOf(i, "file_id"), $"file '{id}' was not found.");
+            if (FileRules.IsExpired(original, now))
+            {
+                throw ApiException.Invalid(pathOf(i, "file_id"), $"file '{id}' has expired.");
+            }
+
+            var scope = new FileScope { Id = sessionId };
+            copies.Add((id, original with { Id = ids.Next(IdPrefix.File), Scope = scope, CreatedAt = now }));
+        }
+
+        if (!await files.Copy(copies, cancellationToken))
+        {
+            throw ApiException.Invalid(pathOf(0, "file_id"), "a file was deleted meanwhile.");
+        }
+
+        return [.. copies.Select((copy, i) => new FileResource
+        {
+            Id = ids.Next(IdPrefix.Resource),
+            FileId = copy.Copy.Id,
+            MountPath = mounts[i],
+            CreatedAt = now,
+            UpdatedAt = now,
+        })];
+    }
+
+    /// <summary>Removes copies that no definition names any more, or never did.</summary>
+    public Task Detach(IReadOnlyList<FileResource> resources, CancellationToken cancellationToken) =>
+        files.DeleteAll([.. resources.Select(resource => resource.FileId)], cancellationToken);
+
+    /// <summary>What the session's sandbox finds among its uploads now.</summary>
+    public async Task<IReadOnlyList<SandboxUpload>> Uploads(string sessionId, CancellationToken cancellationToken)
+    {
+        if (await sessions.Find(sessionId, cancellationToken) is not { Definition.Resources: { Count: > 0 } resources })
+        {
+            return [];
+        }
+
+        var now = clock.GetUtcNow();
+        var found = (await files.Find([.. resources.Select(resource => resource.FileId)], cancellationToken))
+            .Where(file => !FileRules.IsExpired(file.Record, now))
+            .ToDictionary(file => file.Record.Id, file => file.Blob);
+        return [.. resources.Where(resource => found.ContainsKey(resource.FileId)).Select(resource =>
+            new SandboxUpload(ResourceRules.Below(resource.MountPath), blobs.PathOf(found[resource.FileId])))];
+    }
+}

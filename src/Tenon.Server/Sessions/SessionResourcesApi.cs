@@ -1,0 +1,66 @@
+using Tenon.Server.Http;
+using Tenon.Wire;
+using Tenon.Wire.Http;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>A session's resources (api A.7). Files are the only kind so far.</summary>
+public static class SessionResourcesApi
+{
+    private const int PageMax = 1_000;
+
+    public static void MapSessionResources(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/sessions/{id}/resources", List);
+        routes.MapPost("/v1/sessions/{id}/resources", Add);
+        routes.MapGet("/v1/sessions/{id}/resources/{resourceId}", Get);
+        routes.MapPost("/v1/sessions/{id}/resources/{resourceId}", Update);
+        routes.MapDelete("/v1/sessions/{id}/resources/{resourceId}", Delete);
+    }
+
+    private static async Task<IResult> Add(string id, HttpRequest request, IGrainFactory grains) =>
+        SessionsApi.Owner(
+            await SessionsApi.OwnerOf(id, grains).AddResource(await request.ReadJson(WireJson.Default.ResourceCreate)));
+
+    private static async Task<IResult> Delete(string id, string resourceId, IGrainFactory grains) =>
+        SessionsApi.Owner(await SessionsApi.OwnerOf(id, grains).DeleteResource(resourceId));
+
+    private static async Task<IResult> Get(
+        string id, string resourceId, SessionStore store, CancellationToken cancellationToken) =>
+        Body.Json(await Find(id, resourceId, store, cancellationToken), WireJson.Default.FileResource);
+
+    // Only repositories have a token, and there are none.
+    private static async Task<IResult> Update(
+        string id, string resourceId, HttpRequest request, SessionStore store, CancellationToken cancellationToken)
+    {
+        await request.Read(WireJson.Default.ResourceUpdate);
+        await Find(id, resourceId, store, cancellationToken);
+        throw ApiException.Invalid("authorization_token", "only github_repository resources have a token.");
+    }
+
+    private static async Task<IResult> List(
+        string id, HttpRequest request, SessionStore store, CancellationToken cancellationToken)
+    {
+        var record = await SessionsApi.Find(store, id, cancellationToken);
+        var list = $"resources:{id}";
+        var limit = request.Number("limit", 1, PageMax) ?? PageMax;
+        var after = Cursor.Of(request, list, descending: false)?.Position;
+        var rest = record.Definition.Resources
+            .Where(resource => after is null || string.CompareOrdinal(resource.Id, after) > 0).ToList();
+        var page = new Page<FileResource>
+        {
+            Data = [.. rest.Take(limit)],
+            NextPage = rest.Count > limit ? new Cursor(list, false, false, rest[limit - 1].Id).ToString() : null,
+        };
+        return Body.Json(page, WireJson.Default.PageFileResource);
+    }
+
+    private static async Task<FileResource> Find(
+        string id, string resourceId, SessionStore store, CancellationToken cancellationToken)
+    {
+        var record = await SessionsApi.Find(store, id, cancellationToken);
+        return record.Definition.Resources.FirstOrDefault(resource => resource.Id == resourceId)
+            ?? throw ApiException.NotFound("Resource", resourceId);
+    }
+}
