@@ -124,6 +124,18 @@ public sealed class MountTests(TestServer server)
     }
 
     [Fact]
+    public async Task A_file_is_linked_and_its_bytes_are_not_copied()
+    {
+        var source = "";
+        await using var lab = new SandboxLab(
+            uploadsOf: (_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([new("f", source)]));
+        source = Path.Combine(lab.DataDirectory, "blob");
+        await File.WriteAllTextAsync(source, "linked", Cancelled);
+
+        Assert.Equal("linked2", await lab.Text(await lab.Open(), "cat /uploads/f; stat -c %h /uploads/f"));
+    }
+
+    [Fact]
     public async Task Where_a_file_cannot_be_linked_it_is_copied_and_as_safe()
     {
         var source = $"/dev/shm/tenon-{Guid.NewGuid():N}";
