@@ -83,6 +83,7 @@ internal sealed class BenchServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
+        await _app.StopAsync();
         await _app.DisposeAsync();
         await Model.DisposeAsync();
         Directory.Delete(_folder, recursive: true);

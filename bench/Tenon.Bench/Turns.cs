@@ -8,7 +8,7 @@ namespace Tenon.Bench;
 internal static class Turns
 {
     private const int Sessions = 64;
-    private const int TurnsEach = 20;
+    private const int TurnsEach = 300;
     private const int ToolTurns = 150;
     private const int WarmUps = 20;
 
@@ -17,7 +17,7 @@ internal static class Turns
         await using var server = await BenchServer.Start(_ => Reply.Text("hello ", "world"));
         var body = await server.NewAgent();
         var sessions = await Task.WhenAll(Enumerable.Range(0, Sessions).Select(_ => server.NewSession(body)));
-        await Task.WhenAll(sessions.Select(session => Run(server, session, 2, null)));
+        await Task.WhenAll(sessions.Select(session => Run(server, session, 20, null)));
 
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(sessions.Select(session => Run(server, session, TurnsEach, null)));

@@ -86,7 +86,10 @@ public sealed partial class SessionGrain(
     public void Release()
     {
         DelayDeactivation(TimeSpan.Zero);
-        _ = LookForOutputs();
+        if (_owner!.HasSandbox)
+        {
+            _ = LookForOutputs();
+        }
     }
 
     public void Drop() => DeactivateOnIdle();

@@ -128,6 +128,9 @@ public sealed partial class SessionOwner
         return Wire();
     }
 
+    /// <summary>Whether a call has ever been sent to a sandbox.</summary>
+    public bool HasSandbox => _log.History.SandboxInstance is not null;
+
     /// <summary>The files that are mounted in its sandbox.</summary>
     public IReadOnlyList<FileResource> Resources => Record().Definition.Resources;
 
