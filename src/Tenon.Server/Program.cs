@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Tenon.Server.Configuration;
 using Tenon.Server.Demo;
 
@@ -20,7 +21,7 @@ public static class Program
                 _ => Usage.Refuse(args[0]),
             };
         }
-        catch (Exception exception) when (exception is SettingsException or IOException)
+        catch (Exception exception) when (exception is SettingsException or IOException or DbException)
         {
             await Console.Error.WriteLineAsync($"tenon: {exception.Message}");
             return 2;

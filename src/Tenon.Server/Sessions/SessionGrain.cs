@@ -261,7 +261,14 @@ public sealed partial class SessionGrain(
     {
         try
         {
+            log.RefuseStandby();
             return new Answer(await act(), null);
+        }
+        catch (NotOwnerException)
+        {
+            // What was read of the log is past once the owner has written more.
+            DeactivateOnIdle();
+            return new Answer("", Refusal.Standby);
         }
         catch (ApiException exception)
         {

@@ -41,19 +41,8 @@ public sealed class DataFolder : IDisposable
                 exception);
         }
 
-        var folder = new DataFolder(path, held);
-        CreatePrivately(folder.DatabasePath);
-        return folder;
+        return new DataFolder(path, held);
     }
 
     public void Dispose() => _lock.Dispose();
-
-    // The database's own side files take their mode from it.
-    private static void CreatePrivately(string path) => new FileStream(path, new FileStreamOptions
-    {
-        Mode = FileMode.OpenOrCreate,
-        Access = FileAccess.Write,
-        Share = FileShare.ReadWrite,
-        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    }).Dispose();
 }

@@ -56,9 +56,9 @@ public sealed class SettingsTests : IDisposable
     [InlineData("--port", "Unknown flag '--port'. Known: --urls --data ")]
     [InlineData("serve", "Unknown flag 'serve'.")]
     [InlineData("--urls", "The flag --urls needs a value.")]
-    [InlineData(
-        "--postgres", "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.")]
-    [InlineData("--postgres=Host=db", "--postgres: PostgreSQL is not supported by this version yet")]
+    [InlineData("--postgres", "The flag --postgres needs a value.")]
+    [InlineData("--postgres=", "postgres (flag --postgres): it is not a connection string of the form Host=…;")]
+    [InlineData("--postgres=postgres://u:p@h/d", "postgres (flag --postgres): it is not a connection string")]
     public void An_unusable_flag_is_refused_by_name(string flag, string message) => Refused([flag], message);
 
     [Fact]

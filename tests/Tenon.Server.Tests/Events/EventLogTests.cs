@@ -5,11 +5,15 @@ using Xunit;
 
 namespace Tenon.Server.Tests.Events;
 
-public sealed class EventLogTests : IAsyncDisposable
+public abstract class EventLogTests(LogLab lab) : IAsyncDisposable
 {
-    private readonly LogLab _lab = new();
+    private readonly LogLab _lab = lab;
 
-    public ValueTask DisposeAsync() => _lab.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _lab.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task What_is_appended_is_read_back_as_it_was()
