@@ -13,9 +13,12 @@ public static class Program
         {
             return args switch
             {
+                ["migrate", .., "--help" or "-h"] => Migrate.Help(),
                 [_, .., "--help" or "-h"] => Usage.Print(),
                 ["serve", .. var rest] => await Serve.Run(rest),
                 ["demo", .. var rest] => await DemoRun.Run(rest),
+                ["migrate", .. var rest] =>
+                    await Migrate.Run(rest, Environment.GetEnvironmentVariables(), Console.Out),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),

@@ -7,7 +7,7 @@ namespace Tenon.Server.Storage;
 public sealed class DataFolder : IDisposable
 {
     private const string LockName = "tenon.lock";
-    private const string DatabaseName = "tenon.db";
+    public const string DatabaseName = "tenon.db";
 
     // Sandboxes run as other users and must walk through to their files; only the owner may look around.
     private const UnixFileMode FolderMode =

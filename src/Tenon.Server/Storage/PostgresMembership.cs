@@ -170,6 +170,17 @@ internal sealed class PostgresMembership
         }
     }
 
+    /// <summary>
+    /// Keeps every process from owning the sessions until the transaction ends; false when one does.
+    /// </summary>
+    public static async Task<bool> TryLockForTransaction(
+        NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT pg_try_advisory_xact_lock($1)", connection);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = OwnerLock });
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
     private static async Task<bool> TryLock(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection);

@@ -35,6 +35,19 @@ public abstract class EventLogTests(LogLab lab) : IAsyncDisposable
         Assert.Empty(await _lab.ReadAll("other"));
     }
 
+    [Theory]
+    [InlineData("""{ "b":1,"a" : [ 1.0E+5,-0, 1e5 ],"b":2 }""")]
+    [InlineData("""{"nul":"\u0000","half":"\ud800","slash":"\/","é":"é","emoji":"😀"}""")]
+    [InlineData("{\"line\":\"\\n\"}\n\t ")]
+    public async Task A_body_comes_back_byte_for_byte(string body)
+    {
+        await _lab.Append("s", LogLab.Entry(1) with { Body = body });
+
+        Assert.Equal(body, (await _lab.List("s")).Single().Body);
+        await _lab.Reopen();
+        Assert.Equal(body, (await _lab.ReadAll("s")).Single().Body);
+    }
+
     [Fact]
     public async Task Appends_of_many_sessions_at_once_keep_each_sessions_order()
     {

@@ -10,7 +10,7 @@ namespace Tenon.Server.Tests.Http;
 /// Whatever a client sends, it is answered in time, never with 5xx, and every refusal is the documented envelope.
 /// A failure prints a seed; put into <c>SampleAsync(…, seed: …)</c> it makes the same requests again.
 /// </summary>
-public abstract class FuzzTests(TestServer server)
+public sealed class FuzzTests(TestServer server)
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(20);
 

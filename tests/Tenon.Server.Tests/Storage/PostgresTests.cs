@@ -24,9 +24,6 @@ public sealed class PostgresEnvironmentTests(PostgresServer postgres)
 public sealed class PostgresEventsApiTests(PostgresServer postgres)
     : EventsApiTests(postgres.Server), IClassFixture<PostgresServer>;
 
-public sealed class PostgresFuzzTests(PostgresServer postgres)
-    : FuzzTests(postgres.Server), IClassFixture<PostgresServer>;
-
 public sealed class PostgresInterruptTests(PostgresServer postgres)
     : InterruptTests(postgres.Server), IClassFixture<PostgresServer>;
 

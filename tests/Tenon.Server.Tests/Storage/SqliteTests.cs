@@ -19,8 +19,6 @@ public sealed class SqliteEnvironmentTests(TestServer server) : EnvironmentTests
 
 public sealed class SqliteEventsApiTests(TestServer server) : EventsApiTests(server);
 
-public sealed class SqliteFuzzTests(TestServer server) : FuzzTests(server);
-
 public sealed class SqliteInterruptTests(TestServer server) : InterruptTests(server);
 
 public sealed class SqliteKillTests(TestServer server) : KillTests(server);

@@ -28,6 +28,11 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
     }
 
+    /// <summary>Where its socket is: what a connection string names as the host.</summary>
+    public string Folder => _folder;
+
+    public string Socket => Path.Combine(_folder, ".s.PGSQL.5432");
+
     public static async Task<PostgresCluster> Start()
     {
         var cluster = new PostgresCluster();

@@ -33,6 +33,8 @@ public sealed class TestServer : IAsyncLifetime
 
     public HttpClient Client => _client!;
 
+    public IServiceProvider Services => _app!.Services;
+
     public string DataDirectory => _folder.Path;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -146,13 +148,15 @@ public sealed class TestServer : IAsyncLifetime
         return new TestSession(this, created, Models.Of(model));
     }
 
-    private async Task Stop()
+    /// <summary>Stops the server as an operator does; its data stay.</summary>
+    public async Task Stop()
     {
         _client?.Dispose();
         if (_app is not null)
         {
             await _app.StopAsync();
             await _app.DisposeAsync();
+            _app = null;
         }
     }
 }
