@@ -32,6 +32,9 @@ public sealed partial class SessionGrain(
     private Task _running = Task.CompletedTask;
     private bool _takesOver;
 
+    // An append failed: what is in memory is ahead of the log, so no turn may start from it.
+    private bool _isStale;
+
     // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
     private readonly CancellationTokenSource _stop =
         CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
@@ -208,7 +211,8 @@ public sealed partial class SessionGrain(
 
     private void StartTurn()
     {
-        if (_record is null || _turn is not null || _stop.IsCancellationRequested || !Turn.IsDue(_log.History))
+        if (_record is null || _turn is not null || _isStale || _stop.IsCancellationRequested
+            || !Turn.IsDue(_log.History))
         {
             return;
         }
@@ -237,12 +241,14 @@ public sealed partial class SessionGrain(
         }
         catch (SequenceConflictException exception)
         {
+            _isStale = true;
             LogLost(this.GetPrimaryKeyString(), exception);
             DeactivateOnIdle();
         }
         catch (Exception exception)
         {
             // A fault of ours, or a log that takes nothing. The next owner folds the log and goes on from there.
+            _isStale = true;
             LogFailed(this.GetPrimaryKeyString(), exception);
             DeactivateOnIdle();
         }
@@ -281,10 +287,11 @@ public sealed partial class SessionGrain(
         catch (Exception exception) when (exception is SequenceConflictException or LogUnavailableException)
         {
             // What is in memory is ahead of the log: drop it and read the log again at the next request.
+            _isStale = true;
             LogLost(this.GetPrimaryKeyString(), exception);
             DeactivateOnIdle();
             return new Answer("", new Refusal(
-                529, ErrorTypes.Overloaded, "The event log did not take this; nothing was changed. Try again.", null));
+                529, ErrorTypes.Overloaded, "The event log did not confirm this; try again.", null));
         }
     }
 

@@ -34,8 +34,18 @@ public sealed class PostgresDatabase : IDatabase, IAsyncDisposable
         context.Database.Migrate();
     }
 
-    public Task Follow(Func<DatabaseNews, Task> tell, CancellationToken cancellationToken) =>
-        _membership.Follow(tell, cancellationToken);
+    public Task Follow(Func<DatabaseNews, Task> tell, CancellationToken cancellationToken) => _membership.Follow(
+        news =>
+        {
+            if (news is Connected)
+            {
+                // Connections from before an outage are dead, and would fail once each.
+                _source.Clear();
+            }
+
+            return tell(news);
+        },
+        cancellationToken);
 
     public async Task Check(CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ namespace Tenon.Server.Storage;
 /// The lock goes with the connection, so a dead owner's is free at once. Who takes it counts up the epoch, which every
 /// append checks: an owner that was cut off and does not know it yet writes nothing more.
 /// </remarks>
-internal sealed class PostgresMembership
+internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings, TimeProvider clock)
 {
     /// <summary>The advisory lock of the sessions' owner: "Tenon" in ASCII.</summary>
     private const long OwnerLock = 0x54656E6F6E;
@@ -22,11 +22,16 @@ internal sealed class PostgresMembership
     private const int IdsMax = 100;
 
     /// <summary>
-    /// How often a process asks for the lock; how many times before it says that another has it, because an owner that
-    /// was restarted may find its last life's connection still closing; and how long it waits to connect again.
+    /// How often a process that starts asks for the lock, and how many times before it says that another has it: an
+    /// owner that was restarted may find its last life's connection still closing.
     /// </summary>
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
     private const int PollsBeforeStandby = 10;
+
+    /// <summary>How often a process that stands by asks: a take-over may take this long, and a question costs little.
+    /// </summary>
+    private static readonly TimeSpan StandbyPoll = TimeSpan.FromMilliseconds(250);
+
     private static readonly TimeSpan Reconnect = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
@@ -35,27 +40,25 @@ internal sealed class PostgresMembership
     /// </summary>
     private const int DoublingsMax = 7;
 
-    private readonly NpgsqlConnectionStringBuilder _settings;
-    private readonly TimeProvider _clock;
+    private readonly string _connectionString = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
+    {
+        Pooling = false,
+        KeepAlive = 5, // Seconds. A connection that nobody uses must still notice that the other end is gone.
+    }.ConnectionString;
+
     private readonly string _process = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private Action _disconnect = () => { };
     private int _doubts;
-    private long? _epoch;
+    private long _epoch;
 
-    public PostgresMembership(NpgsqlConnectionStringBuilder settings, TimeProvider clock)
-    {
-        _clock = clock;
-        _settings = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
-        {
-            Pooling = false,
-            KeepAlive = 5, // Seconds. A connection that nobody uses must still notice that the other end is gone.
-        };
-    }
-
-    public bool IsOwner => _epoch is not null;
+    public bool IsOwner => Epoch != 0;
 
     /// <summary>Which ownership this process has, to be compared in the database; 0 when it has none.</summary>
-    public long Epoch => _epoch ?? 0;
+    public long Epoch
+    {
+        get => Volatile.Read(ref _epoch);
+        private set => Volatile.Write(ref _epoch, value);
+    }
 
     /// <summary>The notifications that tell other processes of appends to these sessions.</summary>
     public string[] Notify(IEnumerable<string> sessions) =>
@@ -97,13 +100,13 @@ internal sealed class PostgresMembership
                 await tell(new Disconnected(exception));
             }
 
-            await Task.Delay(Reconnect * Math.Pow(2, _doubts), _clock, cancellationToken);
+            await Task.Delay(Reconnect * Math.Pow(2, _doubts), clock, cancellationToken);
         }
     }
 
     private async Task<NpgsqlConnection> Connect(CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(_settings.ConnectionString);
+        var connection = new NpgsqlConnection(_connectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -134,16 +137,16 @@ internal sealed class PostgresMembership
             if (!holds)
             {
                 holds = await TryLock(connection, cancellationToken);
-                if (_epoch is not null && await ReadEpoch(connection, cancellationToken) != _epoch)
+                if (IsOwner && await ReadEpoch(connection, cancellationToken) != Epoch)
                 {
-                    _epoch = null;
+                    Epoch = 0;
                     await tell(new Superseded());
                     return;
                 }
 
                 if (holds)
                 {
-                    _epoch ??= await Claim(connection, cancellationToken);
+                    Epoch = IsOwner ? Epoch : await Claim(connection, cancellationToken);
                     await tell(new Owned());
                 }
                 else if (polls == PollsBeforeStandby)
@@ -152,7 +155,8 @@ internal sealed class PostgresMembership
                 }
             }
 
-            await connection.WaitAsync(holds ? Timeout.InfiniteTimeSpan : Poll, cancellationToken);
+            var poll = polls < PollsBeforeStandby ? Poll : StandbyPoll;
+            await connection.WaitAsync(holds ? Timeout.InfiniteTimeSpan : poll, cancellationToken);
             if (heard.Count > 0)
             {
                 var sessions = heard.ToList();

@@ -37,7 +37,8 @@ public sealed class MigrateTests : IDisposable
         await using var after = await TestServer.Start(postgres: postgres);
         var moved = session with { Server = after, Model = after.Models.Of(agent.Text("model.id")) };
         Assert.Equal(events.GetRawText(), (await moved.List()).GetRawText());
-        Assert.Equal(stored.GetRawText(), (await moved.Get()).GetRawText());
+        Assert.Equal(stored.At("agent").GetRawText(), (await moved.Get()).At("agent").GetRawText());
+        Assert.Equal(stored.Text("created_at"), (await moved.Get()).Text("created_at"));
         Assert.Equal(agent.GetRawText(), (await after.Get($"/v1/agents/{session.AgentId}")).Ok().GetRawText());
         moved.Model.Says("two");
         Assert.Equal("session.status_idle", (await moved.Run(TestSession.Says("more")))[^1].Name);

@@ -26,6 +26,7 @@ public sealed class OutageTests : IAsyncLifetime
         await using var server = await TestServer.Start(
             services => services.AddLogging(logging => logging.AddProvider(logged)), await _cluster.NewDatabase());
         var session = await server.NewSession();
+        var idle = await server.NewSession();
         var gate = session.Model.SaysWhenReleased("lost");
         await using var stream = await session.Stream();
         await session.Send(TestSession.Says("hi"));
@@ -36,6 +37,7 @@ public sealed class OutageTests : IAsyncLifetime
         var health = await server.Get("/health");
         var read = await server.Get("/v1/agents");
         var listed = await server.Get($"{session.Path}/events");
+        var woken = await idle.Post(TestSession.Says("nobody has read this session's log yet"));
         gate.SetResult();
         var sent = await session.Post(TestSession.Says("and this is not kept"));
 
@@ -44,6 +46,7 @@ public sealed class OutageTests : IAsyncLifetime
             (health.Status, health.Json.GetRawText()));
         read.Refused(503, "The database cannot be reached now; try again shortly.");
         listed.Refused(503, "The database cannot be reached now; try again shortly.");
+        woken.Refused(503, "The database cannot be reached now; try again shortly.");
         sent.Refused(529, "The event log did not");
 
         session.Model.Says("kept");

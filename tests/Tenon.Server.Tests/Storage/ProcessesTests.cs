@@ -103,7 +103,9 @@ public sealed class ProcessesTests : IAsyncLifetime
         await stopping.Task.WaitAsync(Cancelled);
 
         Assert.Equal(before.GetRawText(), (await OnOther(session).List()).GetRawText());
-        Assert.Single(session.Model.Requests);
+
+        // The model may be asked while the message is on its way to the log, and then never again.
+        Assert.InRange(session.Model.Requests.Count, 1, 2);
     }
 
     private TestSession OnOther(TestSession session) =>
