@@ -95,7 +95,7 @@ public abstract class RecoveryTests
         await world.Send("go");
         using var server = new CancellationTokenSource();
         var run = world.Run(server.Token);
-        await world.Appended("agent.tool_use", Token);
+        await world.Appended(LogTypes.SandboxOpened, Token);
         await world.SandboxFile("effects", Token);
         await server.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);

@@ -37,7 +37,9 @@ public sealed class ImpossibleTextTests(PostgresServer postgres) : IClassFixture
         var session = await _server.NewSession();
 
         (await _server.Get($"{session.Path}/events?types=%00")).Refused(400, Refusal);
-        (await _server.Post("/v1/sessions", """{"agent":"\u0000","environment_id":"e"}""")).Refused(400, Refusal);
+        var environment = await _server.NewEnvironment();
+        (await _server.Post("/v1/sessions", $$"""{"agent":"\u0000","environment_id":"{{environment}}"}"""))
+            .Refused(400, Refusal);
         (await _server.Post("/v1/sessions", $$"""{"agent":"{{session.AgentId}}","environment_id":"\u0000"}"""))
             .Refused(400, Refusal);
     }

@@ -124,7 +124,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         if (process.ExitCode != 0)
         {
             throw new InvalidOperationException(
-                $"{program} {string.Join(' ', arguments)} failed. Is the package postgresql there? {await output}{error}");
+                $"{program} {string.Join(' ', arguments)} failed; is postgresql installed? {await output}{error}");
         }
     }
 

@@ -174,7 +174,7 @@ public sealed class TurnWorld : IAsyncDisposable
         var reader = Feed.Subscribe(_sessionId, 0, 0, new HashSet<string>());
         try
         {
-            while (!Types.Contains(type))
+            while (Entries.All(entry => entry.Type != type))
             {
                 await reader.Wait(cancellationToken);
             }
