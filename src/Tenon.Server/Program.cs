@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Tenon.Server.Configuration;
 using Tenon.Server.Demo;
 
@@ -12,15 +13,18 @@ public static class Program
         {
             return args switch
             {
+                ["migrate", .., "--help" or "-h"] => Migrate.Help(),
                 [_, .., "--help" or "-h"] => Usage.Print(),
                 ["serve", .. var rest] => await Serve.Run(rest),
                 ["demo", .. var rest] => await DemoRun.Run(rest),
+                ["migrate", .. var rest] =>
+                    await Migrate.Run(rest, Environment.GetEnvironmentVariables(), Console.Out),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),
             };
         }
-        catch (Exception exception) when (exception is SettingsException or IOException)
+        catch (Exception exception) when (exception is SettingsException or IOException or DbException)
         {
             await Console.Error.WriteLineAsync($"tenon: {exception.Message}");
             return 2;

@@ -46,7 +46,7 @@ public static class TenonServer
         services.AddSingleton<IdSource>();
         services.AddSingleton(new Limits());
         services.AddSingleton(settings.Prices);
-        AddStorage(services);
+        AddStorage(services, settings);
         AddModels(services, settings);
         AddSandboxes(services, settings);
         AddSessions(services);
@@ -58,10 +58,16 @@ public static class TenonServer
         return app;
     }
 
-    private static void AddStorage(IServiceCollection services)
+    private static void AddStorage(IServiceCollection services, Settings settings)
     {
-        services.AddSingleton<IDatabase>(
-            provider => new SqliteDatabase(provider.GetRequiredService<DataFolder>().DatabasePath));
+        services.AddSingleton<IDatabase>(provider =>
+        {
+            // What is resolved is disposed: the folder stays this process's for as long as the database is open.
+            var folder = provider.GetRequiredService<DataFolder>();
+            return settings.Postgres is { } connectionString
+                ? new PostgresDatabase(connectionString, provider.GetRequiredService<TimeProvider>())
+                : new SqliteDatabase(folder.DatabasePath);
+        });
         services.AddSingleton<IDbContextFactory<TenonContext>>(provider => provider.GetRequiredService<IDatabase>());
         services.AddSingleton(provider => provider.GetRequiredService<IDatabase>().Log);
         services.AddSingleton<Feed>();

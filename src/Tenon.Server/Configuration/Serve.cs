@@ -1,4 +1,5 @@
 using Tenon.Server.Models;
+using Tenon.Server.Sessions;
 
 namespace Tenon.Server.Configuration;
 
@@ -16,7 +17,8 @@ public static class Serve
             Console.WriteLine($"Tenon listens on {url}");
         }
 
-        Console.WriteLine($"Data: {settings.DataDirectory}");
+        Console.WriteLine(
+            $"Data: {settings.DataDirectory}{(settings.Postgres is null ? "" : ", and a PostgreSQL database")}");
         Console.WriteLine($"Models: {Describe(settings.ModelServices)}");
         if (madeApiKey is not null)
         {
@@ -24,7 +26,9 @@ public static class Serve
         }
 
         await app.WaitForShutdownAsync();
-        return 0;
+
+        // Whoever watches over this process starts it again, and then it stands by.
+        return app.Services.GetServices<IHostedService>().OfType<SessionWaker>().Single().IsSuperseded ? 1 : 0;
     }
 
     public static string Describe(ModelServices services) => (services.HasAnthropic, services.HasOpenAi) switch

@@ -19,6 +19,9 @@ public sealed record Settings
 
     public string DataDirectory => Path.GetFullPath(this[SettingKeys.Data]!);
 
+    /// <summary>The connection string of a PostgreSQL database; null keeps all in the data folder.</summary>
+    public string? Postgres => this[SettingKeys.Postgres];
+
     public string? ApiKey => this[SettingKeys.ApiKey];
 
     public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
@@ -63,6 +66,7 @@ public static class SettingKeys
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
     public const string Hand = "sandbox.hand";
     public const string Prices = "billing.prices";
+    public const string Postgres = "postgres";
 
     public static IReadOnlyList<SettingKey> All { get; } =
     [
@@ -80,6 +84,11 @@ public static class SettingKeys
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
+        new(Postgres, "--postgres", "TENON_POSTGRES", null,
+            "the connection string of a PostgreSQL database in place of SQLite (docs/operations/postgresql.md)")
+        {
+            IsSecret = true,
+        },
     ];
 
     private static string Rid => RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Text.Json;
 using Tenon.Server.Billing;
 using Tenon.Server.Models;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Configuration;
 
@@ -32,6 +33,7 @@ public static class SettingsReader
         }
 
         RefuseUnknownVariables(variables);
+        CheckPostgres(values[SettingKeys.Postgres]);
         var services = ModelServices.Read(name => variables[name] as string);
         return new Settings
         {
@@ -50,12 +52,6 @@ public static class SettingsReader
             var (name, value) = arguments[i].Split('=', 2) is [var left, var right]
                 ? (left, right)
                 : (arguments[i], null);
-            if (name == "--postgres")
-            {
-                throw new SettingsException(
-                    "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.");
-            }
-
             var key = SettingKeys.All.FirstOrDefault(key => key.Flag == name);
             if (key is null && name != "--config")
             {
@@ -154,6 +150,18 @@ public static class SettingsReader
         };
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
+    }
+
+    private static void CheckPostgres(SettingValue setting)
+    {
+        try
+        {
+            _ = setting.Value is { } text ? PostgresDatabase.Parse(text) : null;
+        }
+        catch (FormatException exception)
+        {
+            throw new SettingsException($"{SettingKeys.Postgres} ({setting.Source}): {exception.Message}");
+        }
     }
 
     private static Prices ReadPrices(string path)

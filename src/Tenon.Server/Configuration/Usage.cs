@@ -10,6 +10,7 @@ public static class Usage
 
               ./tenon demo      run an agent end to end and watch it; needs no key
               ./tenon serve     run the server
+              ./tenon migrate   copy an installation from SQLite to PostgreSQL; see ./tenon migrate --help
               ./tenon test      run every test
               ./tenon bench     measure this machine
               ./tenon soak      kill a server at random while sessions work, and count what was lost

@@ -115,9 +115,16 @@ public sealed partial class SessionGrain(
     {
         try
         {
+            services.Log.RefuseStandby();
             return _owner is null
                 ? throw ApiException.NotFound("Session", this.GetPrimaryKeyString())
                 : new Answer(await act(_owner), null);
+        }
+        catch (NotOwnerException)
+        {
+            // What was read of the log is past once the owner has written more.
+            DeactivateOnIdle();
+            return new Answer("", Refusal.Standby);
         }
         catch (ApiException exception)
         {
@@ -130,10 +137,11 @@ public sealed partial class SessionGrain(
         catch (Exception exception) when (exception is SequenceConflictException or LogUnavailableException)
         {
             // What is in memory is ahead of the log: drop it and read the log again at the next request.
+            _owner!.Abandon();
             LogLost(this.GetPrimaryKeyString(), exception);
             DeactivateOnIdle();
             return new Answer("", new Refusal(
-                529, ErrorTypes.Overloaded, "The event log did not take this; nothing was changed. Try again.", null));
+                529, ErrorTypes.Overloaded, "The event log did not confirm this; try again.", null));
         }
     }
 

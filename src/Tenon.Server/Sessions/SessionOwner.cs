@@ -63,6 +63,9 @@ public sealed partial class SessionOwner
     /// <summary>Goes on with whatever the log says is unfinished.</summary>
     public void Wake() => StartTurn();
 
+    /// <summary>What is in memory is ahead of the log: no turn starts from it any more.</summary>
+    public void Abandon() => _isLost = true;
+
     /// <summary>Completes when nothing runs any more.</summary>
     public async Task Leave()
     {

@@ -7,8 +7,8 @@ namespace Tenon.Server.Storage;
 public sealed class DataFolder : IDisposable
 {
     private const string LockName = "tenon.lock";
-    private const string DatabaseName = "tenon.db";
     private const string BlobsName = "files";
+    public const string DatabaseName = "tenon.db";
 
     // Sandboxes run as other users and must walk through to their files; only the owner may look around.
     private const UnixFileMode FolderMode =
@@ -45,19 +45,8 @@ public sealed class DataFolder : IDisposable
                 exception);
         }
 
-        var folder = new DataFolder(path, held);
-        CreatePrivately(folder.DatabasePath);
-        return folder;
+        return new DataFolder(path, held);
     }
 
     public void Dispose() => _lock.Dispose();
-
-    // The database's own side files take their mode from it.
-    private static void CreatePrivately(string path) => new FileStream(path, new FileStreamOptions
-    {
-        Mode = FileMode.OpenOrCreate,
-        Access = FileAccess.Write,
-        Share = FileShare.ReadWrite,
-        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    }).Dispose();
 }

@@ -8,8 +8,17 @@ namespace Tenon.Server.Storage;
 /// Times are Unix microseconds, so that they compare the same in every database. The <c>log</c> table is mapped only
 /// for its migration; an <see cref="IEventLog"/> reads and writes it with plain SQL.
 /// </remarks>
-public sealed class TenonContext(DbContextOptions<TenonContext> options) : DbContext(options)
+public class TenonContext : DbContext
 {
+    public TenonContext(DbContextOptions<TenonContext> options) : base(options)
+    {
+    }
+
+    /// <summary>For the context of another database, whose migrations are its own.</summary>
+    private protected TenonContext(DbContextOptions options) : base(options)
+    {
+    }
+
     public DbSet<AgentRow> Agents => Set<AgentRow>();
 
     public DbSet<AgentVersionRow> AgentVersions => Set<AgentVersionRow>();

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Agents;
 
 /// <summary>Agents and their versions (api A.1, B.1).</summary>
-public sealed class AgentTests(TestServer server)
+public abstract class AgentTests(TestServer server)
 {
     [Fact]
     public async Task A_name_and_a_model_are_enough_and_every_default_is_filled_in()

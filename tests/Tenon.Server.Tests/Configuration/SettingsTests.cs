@@ -56,9 +56,9 @@ public sealed class SettingsTests : IDisposable
     [InlineData("--port", "Unknown flag '--port'. Known: --urls --data ")]
     [InlineData("serve", "Unknown flag 'serve'.")]
     [InlineData("--urls", "The flag --urls needs a value.")]
-    [InlineData(
-        "--postgres", "--postgres: PostgreSQL is not supported by this version yet; leave it out to use SQLite.")]
-    [InlineData("--postgres=Host=db", "--postgres: PostgreSQL is not supported by this version yet")]
+    [InlineData("--postgres", "The flag --postgres needs a value.")]
+    [InlineData("--postgres=", "postgres (flag --postgres): it is not a connection string of the form Host=…;")]
+    [InlineData("--postgres=postgres://u:p@h/d", "postgres (flag --postgres): it is not a connection string")]
     public void An_unusable_flag_is_refused_by_name(string flag, string message) => Refused([flag], message);
 
     [Fact]
@@ -111,14 +111,34 @@ public sealed class SettingsTests : IDisposable
     public void Secrets_are_not_in_the_text_of_the_settings()
     {
         var settings = Read(
-            [], ("TENON_API_KEY", "s3cret-key"), ("ANTHROPIC_API_KEY", "s3cret-a"), ("OPENAI_API_KEY", "s3cret-o"));
+            [], ("TENON_API_KEY", "s3cret-key"), ("ANTHROPIC_API_KEY", "s3cret-a"), ("OPENAI_API_KEY", "s3cret-o"),
+            ("TENON_POSTGRES", "Host=db;Password=s3cret-p"));
 
-        var texts = new[] { settings.ToString(), settings.ModelServices.ToString(), settings.Values["api_key"]
-            .ToString() };
+        string[] texts =
+        [
+            settings.ToString(), settings.ModelServices.ToString(), settings.Values["api_key"].ToString(),
+            settings.Values["postgres"].ToString(),
+        ];
 
         Assert.All(texts, text => Assert.DoesNotContain("s3cret", text, StringComparison.Ordinal));
         Assert.True(SettingKeys.All.Single(key => key.Name == "api_key").IsSecret);
+        Assert.True(SettingKeys.All.Single(key => key.Name == "postgres").IsSecret);
         Assert.Equal("s3cret-key", settings.ApiKey);
+    }
+
+    [Theory]
+    [InlineData("Host=db;Password=abc;s3cret=1")]
+    [InlineData("Host=db;Port=s3cret")]
+    [InlineData("postgres://user:s3cret@db/tenon")]
+    [InlineData("Host=db;Password='s3cret")]
+    public void A_connection_string_that_cannot_be_read_is_refused_and_not_quoted(string text)
+    {
+        var refusal = Assert.Throws<SettingsException>(() => Read([], ("TENON_POSTGRES", text)));
+
+        Assert.StartsWith(
+            "postgres (variable TENON_POSTGRES): it is not a connection string", refusal.Message,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", refusal.ToString(), StringComparison.Ordinal);
     }
 
     private static void Refused(string[] flags, string message) =>

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Environments;
 
 /// <summary>Environments (api A.2, B.5).</summary>
-public sealed class EnvironmentTests(TestServer server)
+public abstract class EnvironmentTests(TestServer server)
 {
     private const string NoPackages =
         """{"type":"packages","apt":[],"cargo":[],"gem":[],"go":[],"npm":[],"pip":[]}""";

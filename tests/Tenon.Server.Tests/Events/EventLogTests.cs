@@ -5,11 +5,15 @@ using Xunit;
 
 namespace Tenon.Server.Tests.Events;
 
-public sealed class EventLogTests : IAsyncDisposable
+public abstract class EventLogTests(LogLab lab) : IAsyncDisposable
 {
-    private readonly LogLab _lab = new();
+    private readonly LogLab _lab = lab;
 
-    public ValueTask DisposeAsync() => _lab.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _lab.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task What_is_appended_is_read_back_as_it_was()
@@ -29,6 +33,19 @@ public sealed class EventLogTests : IAsyncDisposable
         Assert.Equal(3, await _lab.Head("s"));
         Assert.Equal(0, await _lab.Head("other"));
         Assert.Empty(await _lab.ReadAll("other"));
+    }
+
+    [Theory]
+    [InlineData("""{ "b":1,"a" : [ 1.0E+5,-0, 1e5 ],"b":2 }""")]
+    [InlineData("""{"nul":"\u0000","half":"\ud800","slash":"\/","é":"é","emoji":"😀"}""")]
+    [InlineData("{\"line\":\"\\n\"}\n\t ")]
+    public async Task A_body_comes_back_byte_for_byte(string body)
+    {
+        await _lab.Append("s", LogLab.Entry(1) with { Body = body });
+
+        Assert.Equal(body, (await _lab.List("s")).Single().Body);
+        await _lab.Reopen();
+        Assert.Equal(body, (await _lab.ReadAll("s")).Single().Body);
     }
 
     [Fact]

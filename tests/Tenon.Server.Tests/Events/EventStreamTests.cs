@@ -7,9 +7,9 @@ using Xunit;
 namespace Tenon.Server.Tests.Events;
 
 /// <summary>The stream itself, over a real socket and by a clock that only the test moves.</summary>
-public sealed class EventStreamTests : IAsyncLifetime
+public abstract class EventStreamTests(LogLab lab) : IAsyncLifetime
 {
-    private readonly LogLab _lab = new();
+    private readonly LogLab _lab = lab;
     private StreamHost _host = null!;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -20,6 +20,7 @@ public sealed class EventStreamTests : IAsyncLifetime
     {
         await _host.DisposeAsync();
         await _lab.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     [Fact]

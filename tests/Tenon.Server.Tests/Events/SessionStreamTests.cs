@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Events;
 
 /// <summary>Streams of a whole server, as clients use them (api D).</summary>
-public sealed class SessionStreamTests(TestServer server)
+public abstract class SessionStreamTests(TestServer server)
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 

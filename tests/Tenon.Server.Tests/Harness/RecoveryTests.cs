@@ -11,16 +11,18 @@ using Xunit;
 namespace Tenon.Server.Tests.Harness;
 
 /// <summary>What a new owner does with a log that an earlier one left in the middle of a turn.</summary>
-public sealed class RecoveryTests
+public abstract class RecoveryTests
 {
     private static readonly PermissionPolicy Ask = new() { Type = PermissionPolicy.AlwaysAsk };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
+    protected abstract TurnWorld NewWorld(params AgentTool[] tools);
+
     [Fact]
     public async Task A_turn_that_is_cut_anywhere_goes_on_to_the_same_end()
     {
-        await using var whole = new TurnWorld();
+        await using var whole = NewWorld();
         Script(whole.Model, 0);
         await whole.Send("go");
         await whole.Run(Token);
@@ -29,7 +31,7 @@ public sealed class RecoveryTests
         // The answers of one append are durable together, so a cut is only possible between appends.
         foreach (var cut in Cuts(entries))
         {
-            await using var world = new TurnWorld();
+            await using var world = NewWorld();
             await world.Copy(entries.Take(cut));
             Script(world.Model, entries.Take(cut).Count(entry => entry.Type == LogTypes.ModelAnswer));
 
@@ -47,13 +49,13 @@ public sealed class RecoveryTests
     [Fact]
     public async Task A_call_that_a_lost_sandbox_may_have_run_is_not_run_again()
     {
-        await using var whole = new TurnWorld();
+        await using var whole = NewWorld();
         whole.Model.Calls("bash", """{"command":"echo ran >> /workspace/effects"}""").Says("done");
         await whole.Send("go");
         await whole.Run(Token);
         var opened = whole.Entries.First(entry => entry.Type == LogTypes.SandboxOpened);
 
-        await using var world = new TurnWorld();
+        await using var world = NewWorld();
         await world.Copy(whole.Entries.Take((int)opened.Seq));
         world.Model.Calls("bash", """{"command":"cat /workspace/effects"}""", "call_2").Says("done");
         await world.Run(Token);
@@ -66,7 +68,7 @@ public sealed class RecoveryTests
     [Fact]
     public async Task An_open_request_is_closed_as_an_error_and_asked_again()
     {
-        await using var world = new TurnWorld();
+        await using var world = NewWorld();
         world.Model.SaysAndHangs("half");
         await world.Send("hi");
         using var server = new CancellationTokenSource();
@@ -87,13 +89,13 @@ public sealed class RecoveryTests
     [Fact]
     public async Task A_command_that_runs_when_the_server_stops_runs_once_and_its_result_is_found()
     {
-        await using var world = new TurnWorld();
+        await using var world = NewWorld();
         world.Model.Calls(
             "bash", """{"command":"echo ran >> effects; until [ -e go ]; do sleep 0.01; done; cat effects"}""");
         await world.Send("go");
         using var server = new CancellationTokenSource();
         var run = world.Run(server.Token);
-        await world.Appended("agent.tool_use", Token);
+        await world.Appended(LogTypes.SandboxOpened, Token);
         await world.SandboxFile("effects", Token);
         await server.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
@@ -110,7 +112,7 @@ public sealed class RecoveryTests
     [Fact]
     public async Task A_call_that_waited_for_the_client_runs_although_its_sandbox_is_gone()
     {
-        await using var world = new TurnWorld(new AgentToolset
+        await using var world = NewWorld(new AgentToolset
         {
             Configs = [new ToolConfig { Name = "bash", PermissionPolicy = Ask }],
         });

@@ -5,13 +5,17 @@ using Xunit;
 namespace Tenon.Server.Tests.Http;
 
 /// <summary>Lists and their pages (api 0.4), on a server that holds nothing else.</summary>
-public sealed class ListTests : IAsyncLifetime
+public abstract class ListTests(TestServer server) : IAsyncLifetime
 {
     private TestServer _server = null!;
 
-    public async ValueTask InitializeAsync() => _server = await TestServer.Start();
+    public async ValueTask InitializeAsync() => _server = await server.StartEmpty();
 
-    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData("/v1/agents", """{"name":"n","model":"m"}""")]

@@ -6,7 +6,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Budgets over the wire: creation, pause, raise, removal and every refusal (api B.3, G).</summary>
-public sealed class BudgetApiTests(TestServer server)
+public abstract class BudgetApiTests(TestServer server)
 {
     private const string Ask =
         """[{"type":"custom","name":"ask","description":"d","input_schema":{"type":"object"}}]""";
@@ -214,7 +214,7 @@ public sealed class BudgetApiTests(TestServer server)
     [Fact]
     public async Task A_paused_session_stays_so_over_a_restart_and_goes_on_after_it()
     {
-        await using var own = await TestServer.Start();
+        await using var own = await server.StartEmpty();
         var session = await Paused(own);
         await own.Restart();
 

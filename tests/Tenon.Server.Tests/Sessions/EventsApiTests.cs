@@ -6,7 +6,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Sending and listing events (api A.5, C).</summary>
-public sealed class EventsApiTests(TestServer server)
+public abstract class EventsApiTests(TestServer server)
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -210,7 +210,7 @@ public sealed class EventsApiTests(TestServer server)
     [Fact]
     public async Task What_was_sent_and_said_survives_a_restart_of_the_server()
     {
-        await using var own = await TestServer.Start();
+        await using var own = await server.StartEmpty();
         var session = await own.NewSession();
         session.Model.Says("one").Says("two");
         await session.Run(TestSession.Says("first"));

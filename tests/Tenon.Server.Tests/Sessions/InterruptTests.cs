@@ -6,7 +6,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Interrupts and failures of the model, as clients see them (api C.6, C.7).</summary>
-public sealed class InterruptTests(TestServer server)
+public abstract class InterruptTests(TestServer server)
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 

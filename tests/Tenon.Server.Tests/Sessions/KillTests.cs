@@ -4,7 +4,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Tenon's own ways to end a session at once and to start one in a single request.</summary>
-public sealed class KillTests(TestServer server)
+public abstract class KillTests(TestServer server)
 {
     [Fact]
     public async Task A_kill_ends_a_hanging_answer_and_the_session_for_good()

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Updates, archive and deletion (api A.4, B.3, C.10).</summary>
-public sealed class SessionLifeTests(TestServer server)
+public abstract class SessionLifeTests(TestServer server)
 {
     private const string Toolset = """[{"type":"agent_toolset_20260401"}]""";
 

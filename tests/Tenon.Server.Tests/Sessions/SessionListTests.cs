@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Listing sessions: filters, order, and pages in both directions.</summary>
-public sealed class SessionListTests(TestServer server)
+public abstract class SessionListTests(TestServer server)
 {
     [Fact]
     public async Task Pages_can_be_walked_forwards_and_back_in_either_order()

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Making and reading sessions (api A.4, B.3).</summary>
-public sealed class SessionTests(TestServer server)
+public abstract class SessionTests(TestServer server)
 {
     private const string Toolset = """[{"type":"agent_toolset_20260401"}]""";
 

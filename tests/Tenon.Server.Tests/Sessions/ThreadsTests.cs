@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>The primary thread (api A.6, B.4).</summary>
-public sealed class ThreadsTests(TestServer server)
+public abstract class ThreadsTests(TestServer server)
 {
     [Fact]
     public async Task A_session_has_its_primary_thread_from_the_start()

@@ -7,7 +7,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Sessions;
 
 /// <summary>Calls that wait for the client: confirmations and custom tools (api C.5, L.5, L.6).</summary>
-public sealed class ToolCallTests(TestServer server)
+public abstract class ToolCallTests(TestServer server)
 {
     private const string Asking =
         """[{"type":"agent_toolset_20260401","default_config":{"permission_policy":{"type":"always_ask"}}}]""";

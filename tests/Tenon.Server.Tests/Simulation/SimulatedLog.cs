@@ -21,6 +21,8 @@ internal sealed class SimulatedLog(World world) : IEventLog
     /// <summary>What clients see of it, each event in every state it has had.</summary>
     public IReadOnlyList<SessionEvent> Events => _events;
 
+    public bool IsOwner => true;
+
     /// <summary>The session's row as of the last transaction.</summary>
     public SessionRow? Row { get; private set; }
 

@@ -9,9 +9,15 @@ namespace Tenon.Server.Tests.Support;
 public sealed class LogLab : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private SqliteDatabase _database = null!;
+    private readonly string? _postgres;
+    private OwnedDatabase _database = null!;
 
-    public LogLab() => Open();
+    /// <param name="postgres">The connection string of its database; null takes SQLite.</param>
+    public LogLab(string? postgres = null)
+    {
+        _postgres = postgres;
+        Open();
+    }
 
     public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
 
@@ -61,8 +67,7 @@ public sealed class LogLab : IAsyncDisposable
 
     private void Open()
     {
-        _database = new SqliteDatabase(Path.Combine(_folder.Path, "tenon.db"));
-        _database.Migrate();
+        _database = new OwnedDatabase(_folder.Path, _postgres);
         Feed = new Feed(Clock);
         Log = new EventLog(_database.Log, Feed, NullLogger<EventLog>.Instance);
     }
@@ -70,6 +75,6 @@ public sealed class LogLab : IAsyncDisposable
     private async Task Close()
     {
         await Log.DisposeAsync();
-        _database.Close();
+        await _database.DisposeAsync();
     }
 }

@@ -24,6 +24,7 @@ public sealed class TestServer : IAsyncLifetime
     public const string ApiKey = "test-key";
 
     private readonly TempFolder _folder = new();
+    private readonly string? _postgres;
     private Action<IServiceCollection>? _replace;
     private WebApplication? _app;
     private HttpClient? _client;
@@ -33,23 +34,36 @@ public sealed class TestServer : IAsyncLifetime
 
     public HttpClient Client => _client!;
 
-    public string DataDirectory => _folder.Path;
-
     public IServiceProvider Services => _app!.Services;
+
+    public string DataDirectory => _folder.Path;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    public static async Task<TestServer> Start(Action<IServiceCollection>? replace = null)
+    public TestServer()
     {
-        var server = new TestServer { _replace = replace };
+    }
+
+    private TestServer(Action<IServiceCollection>? replace, string? postgres) =>
+        (_replace, _postgres) = (replace, postgres);
+
+    /// <param name="postgres">The connection string of its database; null takes SQLite.</param>
+    public static async Task<TestServer> Start(Action<IServiceCollection>? replace = null, string? postgres = null)
+    {
+        var server = new TestServer(replace, postgres);
         await server.InitializeAsync();
         return server;
     }
 
+    /// <summary>Another server with an empty store of the same kind.</summary>
+    public async Task<TestServer> StartEmpty() =>
+        await Start(postgres: _postgres is null ? null : await PostgresRun.NewDatabase());
+
     public async ValueTask InitializeAsync()
     {
         var settings = SettingsReader.Read(
-            ["--urls", "http://127.0.0.1:0", "--data", _folder.Path],
+            ["--urls", "http://127.0.0.1:0", "--data", _folder.Path, .. _postgres is null
+                ? Array.Empty<string>() : ["--postgres", _postgres]],
             new Hashtable { ["TENON_API_KEY"] = ApiKey });
         _app = TenonServer.Build(settings, out _, services =>
         {
@@ -138,13 +152,15 @@ public sealed class TestServer : IAsyncLifetime
         return new TestSession(this, created, Models.Of(model));
     }
 
-    private async Task Stop()
+    /// <summary>Stops the server as an operator does; its data stay.</summary>
+    public async Task Stop()
     {
         _client?.Dispose();
         if (_app is not null)
         {
             await _app.StopAsync();
             await _app.DisposeAsync();
+            _app = null;
         }
     }
 }

@@ -22,7 +22,7 @@ namespace Tenon.Server.Tests.Support;
 public sealed class TurnWorld : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly SqliteDatabase _database;
+    private readonly OwnedDatabase _database;
     private readonly EventLog _log;
     private readonly BubblewrapProvider _sandboxes;
     private readonly IdSource _ids;
@@ -31,17 +31,22 @@ public sealed class TurnWorld : IAsyncDisposable
     private bool _isTakenOver;
 
     public TurnWorld(params AgentTool[] tools)
-        : this(null, tools)
+        : this(null, null, tools)
     {
     }
 
     /// <param name="model">The model to ask; null takes the scripted one.</param>
     /// <param name="tools">The agent's tools; none takes the whole toolset.</param>
     public TurnWorld(IModel? model, params AgentTool[] tools)
+        : this(model, null, tools)
+    {
+    }
+
+    /// <param name="postgres">The connection string of its database; null takes SQLite.</param>
+    public TurnWorld(IModel? model, string? postgres, params AgentTool[] tools)
     {
         _model = model ?? Model;
-        _database = new SqliteDatabase(Path.Combine(_folder.Path, "tenon.db"));
-        _database.Migrate();
+        _database = new OwnedDatabase(_folder.Path, postgres);
         Feed = new Feed(Clock);
         _log = new EventLog(_database.Log, Feed, NullLogger<EventLog>.Instance);
         _ids = new IdSource(Clock);
@@ -172,7 +177,7 @@ public sealed class TurnWorld : IAsyncDisposable
         var reader = Feed.Subscribe(_sessionId, 0, 0, new HashSet<string>());
         try
         {
-            while (!Types.Contains(type))
+            while (Entries.All(entry => entry.Type != type))
             {
                 await reader.Wait(cancellationToken);
             }
@@ -203,7 +208,7 @@ public sealed class TurnWorld : IAsyncDisposable
         await _sandboxes.Destroy(_sessionId, CancellationToken.None);
         await _sandboxes.DisposeAsync();
         await _log.DisposeAsync();
-        _database.Close();
+        await _database.DisposeAsync();
         _folder.Dispose();
     }
 

@@ -1,0 +1,64 @@
+using Tenon.Server.Tests.Agents;
+using Tenon.Server.Tests.Environments;
+using Tenon.Server.Tests.Events;
+using Tenon.Server.Tests.Harness;
+using Tenon.Server.Tests.Http;
+using Tenon.Server.Tests.Sessions;
+using Tenon.Server.Tests.Support;
+using Tenon.Wire.Agents;
+using Xunit;
+
+namespace Tenon.Server.Tests.Storage;
+
+// Everything that touches storage, on PostgreSQL.
+
+public sealed class PostgresAgentTests(PostgresServer postgres)
+    : AgentTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresBudgetApiTests(PostgresServer postgres)
+    : BudgetApiTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresEnvironmentTests(PostgresServer postgres)
+    : EnvironmentTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresEventsApiTests(PostgresServer postgres)
+    : EventsApiTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresInterruptTests(PostgresServer postgres)
+    : InterruptTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresKillTests(PostgresServer postgres)
+    : KillTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresListTests(PostgresServer postgres)
+    : ListTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresSessionLifeTests(PostgresServer postgres)
+    : SessionLifeTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresSessionListTests(PostgresServer postgres)
+    : SessionListTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresSessionStreamTests(PostgresServer postgres)
+    : SessionStreamTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresSessionTests(PostgresServer postgres)
+    : SessionTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresThreadsTests(PostgresServer postgres)
+    : ThreadsTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresToolCallTests(PostgresServer postgres)
+    : ToolCallTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresEventLogTests()
+    : EventLogTests(new LogLab(PostgresRun.NewDatabase().GetAwaiter().GetResult()));
+
+public sealed class PostgresEventStreamTests()
+    : EventStreamTests(new LogLab(PostgresRun.NewDatabase().GetAwaiter().GetResult()));
+
+public sealed class PostgresRecoveryTests : RecoveryTests
+{
+    protected override TurnWorld NewWorld(params AgentTool[] tools) =>
+        new(null, PostgresRun.NewDatabase().GetAwaiter().GetResult(), tools);
+}
