@@ -13,7 +13,7 @@ public sealed class SqliteDatabase : IDatabase
     // NOTE: SQLite waits here itself. The driver's own retry sleeps 150 ms between tries, far above a flush.
     private const int BusyTimeoutMs = 10_000;
 
-    private readonly DbContextOptions<TenonContext> _options;
+    private readonly DbContextOptions<SqliteContext> _options;
     private readonly string _connectionString;
     private readonly string _path;
 
@@ -21,7 +21,7 @@ public sealed class SqliteDatabase : IDatabase
     {
         _path = path;
         _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true }.ToString();
-        _options = new DbContextOptionsBuilder<TenonContext>()
+        _options = new DbContextOptionsBuilder<SqliteContext>()
             .UseSqlite(_connectionString)
             .AddInterceptors(new PragmaInterceptor())
             .Options;
@@ -30,7 +30,7 @@ public sealed class SqliteDatabase : IDatabase
 
     public IEventLog Log { get; }
 
-    public TenonContext CreateDbContext() => new(_options);
+    public TenonContext CreateDbContext() => new SqliteContext(_options);
 
     /// <summary>
     /// An open connection with the pragmas set. The caller disposes it, which returns it to the pool.

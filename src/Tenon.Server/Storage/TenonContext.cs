@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Design;
 
 namespace Tenon.Server.Storage;
 
@@ -8,17 +7,8 @@ namespace Tenon.Server.Storage;
 /// Times are Unix microseconds, so that they compare the same in every database. The <c>log</c> table is mapped only
 /// for its migration; an <see cref="IEventLog"/> reads and writes it with plain SQL.
 /// </remarks>
-public class TenonContext : DbContext
+public abstract class TenonContext(DbContextOptions options) : DbContext(options)
 {
-    public TenonContext(DbContextOptions<TenonContext> options) : base(options)
-    {
-    }
-
-    /// <summary>For the context of another database, whose migrations are its own.</summary>
-    private protected TenonContext(DbContextOptions options) : base(options)
-    {
-    }
-
     public DbSet<AgentRow> Agents => Set<AgentRow>();
 
     public DbSet<AgentVersionRow> AgentVersions => Set<AgentVersionRow>();
@@ -58,11 +48,4 @@ public class TenonContext : DbContext
             property.SetColumnName(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
         }
     }
-}
-
-/// <summary>Lets the migration tool build the model without starting a server.</summary>
-internal sealed class TenonContextFactory : IDesignTimeDbContextFactory<TenonContext>
-{
-    public TenonContext CreateDbContext(string[] args) =>
-        new(new DbContextOptionsBuilder<TenonContext>().UseSqlite("Data Source=:memory:").Options);
 }

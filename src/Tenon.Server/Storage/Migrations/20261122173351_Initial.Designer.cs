@@ -9,7 +9,7 @@ using Tenon.Server.Storage;
 
 namespace Tenon.Server.Storage.Migrations
 {
-    [DbContext(typeof(TenonContext))]
+    [DbContext(typeof(SqliteContext))]
     [Migration("20261122173351_Initial")]
     partial class Initial
     {

@@ -9,7 +9,7 @@ using Tenon.Server.Storage;
 
 namespace Tenon.Server.Storage.Migrations
 {
-    [DbContext(typeof(TenonContext))]
+    [DbContext(typeof(SqliteContext))]
     [Migration("20261122200645_Files")]
     partial class Files
     {

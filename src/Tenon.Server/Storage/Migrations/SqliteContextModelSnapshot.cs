@@ -8,8 +8,8 @@ using Tenon.Server.Storage;
 
 namespace Tenon.Server.Storage.Migrations
 {
-    [DbContext(typeof(TenonContext))]
-    partial class TenonContextModelSnapshot : ModelSnapshot
+    [DbContext(typeof(SqliteContext))]
+    partial class SqliteContextModelSnapshot : ModelSnapshot
     {
         protected override void BuildModel(ModelBuilder modelBuilder)
         {
