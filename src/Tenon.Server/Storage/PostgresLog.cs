@@ -42,7 +42,7 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
 
                 sent = await Plan(connection, batch);
                 await sent.Write(connection, membership);
-                membership.Trust();
+                membership.Succeeded();
                 return sent.Conflicts;
             }
             catch (PostgresException exception)
@@ -56,7 +56,7 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
             }
             catch
             {
-                membership.Doubt();
+                membership.Failed();
                 throw;
             }
         }

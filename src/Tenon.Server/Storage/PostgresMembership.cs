@@ -32,24 +32,39 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
     /// </summary>
     private static readonly TimeSpan StandbyPoll = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>
+    /// How often the owner makes sure that it still is: it asks by the connection that holds its lock, so that a line
+    /// that is dead shows too.
+    /// </summary>
+    private static readonly TimeSpan OwnerPoll = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan Reconnect = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
-    /// Doublings of that wait, one for each failed append in a row: a turn that goes on asks its model again, which
-    /// costs, and a database that refuses for good would have it asked for ever. 32 seconds at most.
+    /// What a process that stood by leaves to the owner when the database was away for both: the sandboxes are there.
     /// </summary>
-    private const int DoublingsMax = 7;
+    private static readonly TimeSpan OwnersAdvantage = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// How long the owner leaves turns alone that a failed append has cut short, and how often that doubles, once for
+    /// each failure in a row: a turn that goes on asks its model again, which costs. 32 seconds at most.
+    /// </summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(250);
+    private const int RestDoublingsMax = 7;
 
     private readonly string _connectionString = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
     {
         Pooling = false,
-        KeepAlive = 5, // Seconds. A connection that nobody uses must still notice that the other end is gone.
+        CommandTimeout = 5, // Seconds. Every command here is answered at once, or by nobody.
     }.ConnectionString;
 
     private readonly string _process = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
-    private Action _disconnect = () => { };
-    private int _doubts;
     private long _epoch;
+    private int _failures;
+    private bool _isConnectedAgain;
+
+    // When turns that a failed append has cut short are to be looked after; null when there are none.
+    private volatile object? _lookAfterAt;
 
     public bool IsOwner => Epoch != 0;
 
@@ -66,32 +81,24 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
 
     public static string NotifySql => $"SELECT pg_notify('{Channel}', text) FROM unnest($1) AS t(text)";
 
-    /// <summary>
-    /// An append has failed, so turns were cut short: the connection is made anew, and the owner told to look after
-    /// them, as soon as the database takes it.
-    /// </summary>
-    public void Doubt()
+    /// <summary>An append has failed, so turns were cut short, and the owner is told to look after them.</summary>
+    public void Failed()
     {
-        _doubts = Math.Min(_doubts + 1, DoublingsMax);
-        _disconnect();
+        _lookAfterAt = clock.GetUtcNow() + (Rest * Math.Pow(2, _failures));
+        _failures = Math.Min(_failures + 1, RestDoublingsMax);
     }
 
-    /// <summary>An append was written.</summary>
-    public void Trust() => _doubts = 0;
+    public void Succeeded() => _failures = 0;
 
     public async Task Follow(Func<DatabaseNews, Task> tell, CancellationToken cancellationToken)
     {
         while (true)
         {
-            // Not disposed, because a failing append may disconnect at any time; it has nothing to dispose of.
-            var doubt = new CancellationTokenSource();
-            _disconnect = doubt.Cancel;
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(doubt.Token, cancellationToken);
             try
             {
-                await using var connection = await Connect(stop.Token);
+                await using var connection = await Connect(cancellationToken);
                 await tell(new Connected());
-                await Stay(connection, tell, stop.Token);
+                await Stay(connection, tell, cancellationToken);
                 return;
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
@@ -100,7 +107,8 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
                 await tell(new Disconnected(exception));
             }
 
-            await Task.Delay(Reconnect * Math.Pow(2, _doubts), clock, cancellationToken);
+            await Task.Delay(Reconnect, clock, cancellationToken);
+            _isConnectedAgain = true;
         }
     }
 
@@ -131,32 +139,33 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
     {
         var heard = new HashSet<string>(StringComparer.Ordinal);
         connection.Notification += (_, notification) => Hear(notification.Payload, heard);
+        var asksFrom = clock.GetUtcNow() + (_isConnectedAgain && !IsOwner ? OwnersAdvantage : TimeSpan.Zero);
         var holds = false;
         for (var polls = 0; ; polls++)
         {
-            if (!holds)
+            var takes = !holds && clock.GetUtcNow() >= asksFrom && await TryLock(connection, cancellationToken);
+            holds |= takes;
+            if (IsOwner && await ReadEpoch(connection, cancellationToken) != Epoch)
             {
-                holds = await TryLock(connection, cancellationToken);
-                if (IsOwner && await ReadEpoch(connection, cancellationToken) != Epoch)
-                {
-                    Epoch = 0;
-                    await tell(new Superseded());
-                    return;
-                }
-
-                if (holds)
-                {
-                    Epoch = IsOwner ? Epoch : await Claim(connection, cancellationToken);
-                    await tell(new Owned());
-                }
-                else if (polls == PollsBeforeStandby)
-                {
-                    await tell(new Standby());
-                }
+                Epoch = 0;
+                await tell(new Superseded());
+                return;
             }
 
-            var poll = polls < PollsBeforeStandby ? Poll : StandbyPoll;
-            await connection.WaitAsync(holds ? Timeout.InfiniteTimeSpan : poll, cancellationToken);
+            if (takes || (holds && _lookAfterAt is DateTimeOffset due && clock.GetUtcNow() >= due))
+            {
+                _lookAfterAt = null;
+                Epoch = IsOwner ? Epoch : await Claim(connection, cancellationToken);
+                await tell(new Owned());
+            }
+
+            if (!holds && polls == PollsBeforeStandby)
+            {
+                await tell(new Standby());
+            }
+
+            await connection.WaitAsync(
+                holds ? OwnerPoll : polls < PollsBeforeStandby ? Poll : StandbyPoll, cancellationToken);
             if (heard.Count > 0)
             {
                 var sessions = heard.ToList();

@@ -16,6 +16,7 @@ public sealed class SqliteDatabase : IDatabase
     private readonly DbContextOptions<SqliteContext> _options;
     private readonly string _connectionString;
     private readonly string _path;
+    private readonly SqliteLog _log;
 
     public SqliteDatabase(string path)
     {
@@ -25,10 +26,10 @@ public sealed class SqliteDatabase : IDatabase
             .UseSqlite(_connectionString)
             .AddInterceptors(new PragmaInterceptor())
             .Options;
-        Log = new SqliteLog(this);
+        _log = new SqliteLog(this);
     }
 
-    public IEventLog Log { get; }
+    public IEventLog Log => _log;
 
     public TenonContext CreateDbContext() => new SqliteContext(_options);
 
@@ -62,9 +63,10 @@ public sealed class SqliteDatabase : IDatabase
         await command.ExecuteScalarAsync(cancellationToken);
     }
 
-    /// <summary>Closes the pooled connections, so that the file can be moved or deleted.</summary>
+    /// <summary>Closes every connection, so that the file can be moved or deleted.</summary>
     public void Close()
     {
+        _log.Close();
         using var connection = new SqliteConnection(_connectionString);
         SqliteConnection.ClearPool(connection);
     }

@@ -8,47 +8,30 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 {
     private const string Columns = "seq, thread, id, type, at, body, internal";
 
+    private SqliteWriter? _writer;
+
     public bool IsOwner => true;
 
     public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
     {
-        using var connection = database.Open();
-        using var transaction = connection.BeginTransaction(deferred: false);
-        using var statements = new Statements(connection, transaction);
-        var conflicts = new SequenceConflictException?[batch.Count];
-        for (var i = 0; i < batch.Count; i++)
+        _writer ??= new SqliteWriter(database);
+        try
         {
-            conflicts[i] = Write(statements, batch[i]);
+            return Task.FromResult<IReadOnlyList<SequenceConflictException?>>(_writer.Write(batch));
         }
-
-        transaction.Commit();
-        return Task.FromResult<IReadOnlyList<SequenceConflictException?>>(conflicts);
+        catch
+        {
+            // Closing the connection rolls back what it has begun.
+            Close();
+            throw;
+        }
     }
 
-    private static SequenceConflictException? Write(Statements statements, LogAppend append)
+    /// <summary>Lets the file go; the next write opens it again. Not while one is under way.</summary>
+    public void Close()
     {
-        var head = statements.Head(append.Session);
-        if (head != append.ExpectedSeq)
-        {
-            return new SequenceConflictException(append.Session, append.ExpectedSeq, head);
-        }
-
-        foreach (var entry in append.Entries)
-        {
-            statements.Insert(append.Session, entry);
-        }
-
-        if (append.Save is { } save)
-        {
-            statements.Save(save);
-        }
-
-        if (append.Purge)
-        {
-            statements.Purge(append.Session, append.ExpectedSeq);
-        }
-
-        return null;
+        _writer?.Dispose();
+        _writer = null;
     }
 
     public Task<IReadOnlyList<LogEntry>> ReadAll(
@@ -59,8 +42,10 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
     public Task<long> Head(string session, CancellationToken cancellationToken)
     {
         using var connection = database.Open();
-        using var statements = new Statements(connection, null);
-        return Task.FromResult(statements.Head(session));
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT COALESCE(MAX(seq), 0) FROM log WHERE session=$session";
+        command.Parameters.AddWithValue("$session", session);
+        return Task.FromResult((long)command.ExecuteScalar()!);
     }
 
     public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
@@ -112,112 +97,5 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
         }
 
         return Task.FromResult<IReadOnlyList<LogEntry>>(entries);
-    }
-
-    /// <summary>The statements of one transaction, prepared once for all of its rows.</summary>
-    private sealed class Statements(SqliteConnection connection, SqliteTransaction? transaction) : IDisposable
-    {
-        private readonly Dictionary<string, SqliteCommand> _commands = [];
-
-        public long Head(string session)
-        {
-            var command = Get("SELECT COALESCE(MAX(seq), 0) FROM log WHERE session=$session");
-            Set(command, "$session", session);
-            return (long)command.ExecuteScalar()!;
-        }
-
-        public void Insert(string session, LogEntry entry)
-        {
-            var command = Get(
-                "INSERT INTO log (session, seq, thread, id, type, at, body, internal) " +
-                "VALUES ($session, $seq, $thread, $id, $type, $at, $body, $internal)");
-            Set(command, "$session", session);
-            Set(command, "$seq", entry.Seq);
-            Set(command, "$thread", entry.Thread);
-            Set(command, "$id", entry.Id);
-            Set(command, "$type", entry.Type);
-            Set(command, "$at", entry.At);
-            Set(command, "$body", entry.Body);
-            Set(command, "$internal", entry.Internal ? 1 : 0);
-            command.ExecuteNonQuery();
-        }
-
-        public void Save(SessionSave save)
-        {
-            var row = save.Row;
-            var command = Get(save.Kind switch
-            {
-                SaveKind.Insert =>
-                    "INSERT INTO session (id, created_at, thread_id, agent_id, agent_version, environment_id, " +
-                    "status, archived_at, definition, state) VALUES ($id, $created, $thread, $agent, $version, " +
-                    "$environment, $status, $archived, $definition, $state)",
-                SaveKind.Definition =>
-                    "UPDATE session SET status=$status, archived_at=$archived, state=$state, definition=$definition " +
-                    "WHERE id=$id",
-                _ => "UPDATE session SET status=$status, archived_at=$archived, state=$state WHERE id=$id",
-            });
-            Set(command, "$id", row.Id);
-            Set(command, "$status", row.Status);
-            Set(command, "$archived", (object?)row.ArchivedAt ?? DBNull.Value);
-            Set(command, "$state", row.State);
-            if (save.Kind != SaveKind.State)
-            {
-                Set(command, "$definition", row.Definition);
-            }
-
-            if (save.Kind == SaveKind.Insert)
-            {
-                Set(command, "$created", row.CreatedAt);
-                Set(command, "$thread", row.ThreadId);
-                Set(command, "$agent", row.AgentId);
-                Set(command, "$version", row.AgentVersion);
-                Set(command, "$environment", row.EnvironmentId);
-            }
-
-            command.ExecuteNonQuery();
-        }
-
-        public void Purge(string session, long through)
-        {
-            var command = Get("DELETE FROM log WHERE session=$session AND seq<=$through");
-            Set(command, "$session", session);
-            Set(command, "$through", through);
-            command.ExecuteNonQuery();
-        }
-
-        public void Dispose()
-        {
-            foreach (var command in _commands.Values)
-            {
-                command.Dispose();
-            }
-        }
-
-        private SqliteCommand Get(string sql)
-        {
-            if (!_commands.TryGetValue(sql, out var command))
-            {
-                command = connection.CreateCommand();
-                command.Transaction = transaction;
-#pragma warning disable CA2100 // Constants of this class.
-                command.CommandText = sql;
-#pragma warning restore CA2100
-                _commands.Add(sql, command);
-            }
-
-            return command;
-        }
-
-        private static void Set(SqliteCommand command, string name, object value)
-        {
-            if (command.Parameters.Contains(name))
-            {
-                command.Parameters[name].Value = value;
-            }
-            else
-            {
-                command.Parameters.AddWithValue(name, value);
-            }
-        }
     }
 }
