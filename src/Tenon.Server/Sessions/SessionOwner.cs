@@ -35,6 +35,7 @@ public sealed partial class SessionOwner
     private SessionRecord? _record;
     private Turn? _turn;
     private Task _running = Task.CompletedTask;
+    private (SessionDefinition? Definition, string Json) _written = (null, "");
     private bool _takesOver;
     private bool _isLost;
 
@@ -49,7 +50,7 @@ public sealed partial class SessionOwner
             Prices = services.Prices,
             Budget = record.Definition.Budget,
             IsSelfHosted = record.Definition.IsSelfHosted,
-            Row = (history, now) => (_record = Record().After(history, now, services.Prices)).ToRow(),
+            Row = Row,
         };
     }
 
@@ -196,64 +197,6 @@ public sealed partial class SessionOwner
             new Deleted { Id = record.Id, Type = "session_deleted" }, WireJson.Default.Deleted);
     }
 
-    /// <summary>
-    /// The entries that accept a batch. What can take effect at once does; the rest waits in the log. The ids and the
-    /// times that clients get back are those that are stored.
-    /// </summary>
-    private List<object> Accept(IReadOnlyList<SessionEvent> events)
-    {
-        var history = _log.History;
-        var idle = history.Status == SessionStatus.Idle;
-        var blocked = history.Round.Count > 0;
-
-        // What the application says about results is for the same request to the model as the results themselves.
-        var resolves = history.Round.All(call => !call.IsOpen
-            || events.Any(@event => @event is not UserToolConfirmation && CallOf(@event) == call.Id));
-        var entries = new List<object>();
-        foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
-        {
-            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult or UserToolResult
-                || (idle && (!blocked || (@event is SystemMessage && resolves)));
-            entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
-        }
-
-        var agent = Record().Definition.Agent;
-        if (idle && blocked && events.Any(@event => @event is UserInterrupt))
-        {
-            // Nothing runs that would close the calls, and nobody would wake an idle session after a crash.
-            entries.Add(new Later(() => Turn.EndInterrupted(agent, _log)));
-            return entries;
-        }
-
-        if (!idle || !entries.Any(entry => entry is not (Waiting or UserInterrupt)))
-        {
-            return entries;
-        }
-
-        var remaining = history.Round.Where(call => WaitsBehind(call, events)).ToList();
-        entries.AddRange(remaining.Count == 0
-            ? Turn.Running(agent, _log)
-            : Turn.Idle(agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
-        return entries;
-    }
-
-    // What the client has allowed in a sandbox of its own, it still has to run.
-    private static bool WaitsBehind(Call call, IReadOnlyList<SessionEvent> events) => call.WaitsForClient
-        && events.FirstOrDefault(@event => CallOf(@event) == call.Id) switch
-        {
-            null => true,
-            UserToolConfirmation { Result: "allow" } => call.ClientRuns,
-            _ => false,
-        };
-
-    private static string? CallOf(SessionEvent @event) => @event switch
-    {
-        UserToolConfirmation confirmation => confirmation.ToolUseId,
-        UserCustomToolResult result => result.CustomToolUseId,
-        UserToolResult result => result.ToolUseId,
-        _ => null,
-    };
-
     private void StartTurn()
     {
         if (_record is null || _turn is not null || _isLost || _stop.IsCancellationRequested
@@ -316,6 +259,18 @@ public sealed partial class SessionOwner
             LogFailed(_log.SessionId, exception);
             await turn.Fail();
         }
+    }
+
+    // The definition is the large part of a row, and changes rarely.
+    private SessionRow Row(History history, DateTimeOffset now)
+    {
+        _record = Record().After(history, now, _services.Prices);
+        if (!ReferenceEquals(_written.Definition, _record.Definition))
+        {
+            _written = (_record.Definition, _record.Definition.ToJson());
+        }
+
+        return _record.ToRow(_written.Json);
     }
 
     private SessionRecord Record() =>

@@ -28,7 +28,8 @@ public sealed record SessionRecord
 
     public required SessionState State { get; init; }
 
-    public SessionRow ToRow() => new()
+    /// <param name="definition">The definition's own JSON, which whoever saves often keeps.</param>
+    public SessionRow ToRow(string definition) => new()
     {
         Id = Id,
         CreatedAt = CreatedAt.ToMicroseconds(),
@@ -38,7 +39,7 @@ public sealed record SessionRecord
         EnvironmentId = EnvironmentId,
         Status = Status,
         ArchivedAt = ArchivedAt?.ToMicroseconds(),
-        Definition = JsonSerializer.Serialize(Definition, SessionJson.Default.SessionDefinition),
+        Definition = definition,
         State = JsonSerializer.Serialize(State, SessionJson.Default.SessionState),
     };
 
@@ -146,6 +147,8 @@ public sealed record SessionDefinition
         get;
         init => field = value ?? new Dictionary<string, string>();
     } = new Dictionary<string, string>();
+
+    public string ToJson() => JsonSerializer.Serialize(this, SessionJson.Default.SessionDefinition);
 }
 
 /// <summary>What every append changes.</summary>

@@ -36,13 +36,11 @@ public sealed class SqliteDatabase : IDatabase
     /// <summary>
     /// An open connection with the pragmas set. The caller disposes it, which returns it to the pool.
     /// </summary>
-    public SqliteConnection Open()
-    {
-        var connection = new SqliteConnection(_connectionString);
-        connection.Open();
-        SetPragmas(connection);
-        return connection;
-    }
+    public SqliteConnection Open() => Open(_connectionString);
+
+    /// <summary>One outside the pool: closing it ends it, with whatever it has begun.</summary>
+    public SqliteConnection OpenAlone() =>
+        Open(new SqliteConnectionStringBuilder(_connectionString) { Pooling = false }.ToString());
 
     public void Migrate()
     {
@@ -69,6 +67,14 @@ public sealed class SqliteDatabase : IDatabase
         _log.Close();
         using var connection = new SqliteConnection(_connectionString);
         SqliteConnection.ClearPool(connection);
+    }
+
+    private static SqliteConnection Open(string connectionString)
+    {
+        var connection = new SqliteConnection(connectionString);
+        connection.Open();
+        SetPragmas(connection);
+        return connection;
     }
 
     // The database's own side files take their mode from it.

@@ -22,7 +22,7 @@ internal sealed class SqliteWriter : IDisposable
 
     public SqliteWriter(SqliteDatabase database)
     {
-        _connection = database.Open();
+        _connection = database.OpenAlone();
         var handle = _connection.Handle!;
         _begin = new(handle, "BEGIN IMMEDIATE");
         _commit = new(handle, "COMMIT");
