@@ -8,12 +8,15 @@ namespace Tenon.Server.Events;
 /// </summary>
 internal sealed class SessionFeed
 {
-    /// <summary>Entries kept for readers that are nearly up to date; the others read the database.</summary>
-    private const int TailMax = 256;
+    /// <summary>
+    /// Entries kept for readers that are nearly up to date, at least; the others read the database. Twice as many are
+    /// held before the older half goes, so that none is moved for each that comes.
+    /// </summary>
+    private const int TailMin = 256;
 
     private readonly Lock _lock = new();
     private readonly List<FeedReader> _readers = [];
-    private readonly Queue<LogEntry> _tail = new();
+    private readonly List<LogEntry> _tail = [];
     private long _last;
     private Turn? _turn;
     private int _holds;
@@ -31,14 +34,10 @@ internal sealed class SessionFeed
             }
 
             _last = entries[^1].Seq;
-            foreach (var entry in entries)
+            _tail.AddRange(entries);
+            if (_tail.Count >= TailMin * 2)
             {
-                _tail.Enqueue(entry);
-            }
-
-            while (_tail.Count > TailMax)
-            {
-                _tail.Dequeue();
+                _tail.RemoveRange(0, _tail.Count - TailMin);
             }
 
             var ended = Follow(entries, now);
@@ -96,9 +95,11 @@ internal sealed class SessionFeed
     {
         lock (_lock)
         {
-            return _tail.TryPeek(out var oldest) && oldest.Seq <= afterSeq + 1
-                ? [.. _tail.Where(entry => entry.Seq > afterSeq).Take(limit)]
-                : null;
+            // Sequence numbers have no gaps, so a reader's place is found without a search.
+            var place = _tail.Count == 0 ? -1 : afterSeq + 1 - _tail[0].Seq;
+            return place < 0 ? null
+                : place >= _tail.Count ? []
+                : _tail.GetRange((int)place, (int)Math.Min(limit, _tail.Count - place));
         }
     }
 

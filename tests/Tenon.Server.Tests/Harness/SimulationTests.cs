@@ -10,7 +10,7 @@ namespace Tenon.Server.Tests.Harness;
 /// </summary>
 /// <remarks>
 /// A failure names its seed. <c>TENON_SIMULATION=7</c> runs that seed alone, <c>TENON_SIMULATION=0..100000</c> as many
-/// as are wanted; so does <c>./tenon simulate</c>.
+/// as are wanted; so does <c>./tenon simulate 0..100000</c>.
 /// </remarks>
 public sealed class SimulationTests
 {
