@@ -42,11 +42,23 @@ public sealed partial class EventLog : IAsyncDisposable
             WriteLoop, CancellationToken.None, TaskCreationOptions.LongRunning, scheduler).Unwrap();
     }
 
+    /// <summary>Turns away what only the owner of the sessions may do.</summary>
+    /// <exception cref="NotOwnerException">Another process is the owner.</exception>
+    public void RefuseStandby()
+    {
+        if (!_table.IsOwner)
+        {
+            throw new NotOwnerException();
+        }
+    }
+
     /// <summary>Completes when the entries are durable. All of them are, or none.</summary>
+    /// <exception cref="NotOwnerException">Another process on the database is the owner.</exception>
     /// <exception cref="SequenceConflictException">Another owner has appended to the session.</exception>
     /// <exception cref="LogUnavailableException">The database failed, or too many appends wait.</exception>
     public Task Append(LogAppend append)
     {
+        RefuseStandby();
         var pending = new Pending(append);
         if (!_waiting.Writer.TryWrite(pending))
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Events;
 
@@ -64,7 +65,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         var wake = reader.Wait(cancellationToken);
         while (true)
         {
-            var (wrote, last) = await Write(reader, response.BodyWriter, cancellationToken);
+            var (wrote, last) = await TryWrite(reader, response.BodyWriter, cancellationToken);
             if (wrote)
             {
                 await response.BodyWriter.FlushAsync(cancellationToken);
@@ -92,6 +93,20 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
                 await wake;
                 wake = reader.Wait(cancellationToken);
             }
+        }
+    }
+
+    private async ValueTask<(bool Wrote, bool Last)> TryWrite(
+        FeedReader reader, IBufferWriter<byte> output, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Write(reader, output, cancellationToken);
+        }
+        catch (Exception exception) when (DatabaseFault.IsOutage(exception))
+        {
+            // The stream outlasts it: the wake-up when the database is back, or the next heartbeat, reads again.
+            return (false, false);
         }
     }
 

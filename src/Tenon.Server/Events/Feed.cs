@@ -45,6 +45,24 @@ public sealed class Feed(TimeProvider clock)
         }
     }
 
+    /// <summary>Another process has appended to the session: what there is now is in the database alone.</summary>
+    public void Wake(string session)
+    {
+        if (_sessions.TryGetValue(session, out var feed))
+        {
+            feed.Wake();
+        }
+    }
+
+    /// <summary>Any session may have been appended to by another process.</summary>
+    public void WakeAll()
+    {
+        foreach (var feed in _sessions.Values)
+        {
+            feed.Wake();
+        }
+    }
+
     /// <summary>
     /// Sends a preview to the readers that asked for its kind. It may be dropped; the event itself never is.
     /// </summary>

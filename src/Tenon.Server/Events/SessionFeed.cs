@@ -14,6 +14,7 @@ internal sealed class SessionFeed
     private readonly Lock _lock = new();
     private readonly List<FeedReader> _readers = [];
     private readonly Queue<LogEntry> _tail = new();
+    private long _last;
     private Turn? _turn;
     private int _holds;
     private bool _closed;
@@ -23,6 +24,13 @@ internal sealed class SessionFeed
     {
         lock (_lock)
         {
+            if (_tail.Count > 0 && _last + 1 != entries[0].Seq)
+            {
+                // Another process wrote what is missing here.
+                _tail.Clear();
+            }
+
+            _last = entries[^1].Seq;
             foreach (var entry in entries)
             {
                 _tail.Enqueue(entry);
@@ -36,6 +44,16 @@ internal sealed class SessionFeed
             var ended = Follow(entries, now);
             _readers.ForEach(reader => reader.Wake());
             return ended;
+        }
+    }
+
+    /// <summary>The tail is behind: readers turn to the database.</summary>
+    public void Wake()
+    {
+        lock (_lock)
+        {
+            _tail.Clear();
+            _readers.ForEach(reader => reader.Wake());
         }
     }
 

@@ -59,4 +59,10 @@ public sealed class ApiException(Refusal refusal) : Exception(refusal.Message)
 /// <param name="ErrorCode">A stable word for the reason, or null.</param>
 [GenerateSerializer]
 [Alias("Tenon.Refusal")]
-public sealed record Refusal(int Status, string Type, string Message, string? ErrorCode);
+public sealed record Refusal(int Status, string Type, string Message, string? ErrorCode)
+{
+    /// <summary>503: this process only reads sessions.</summary>
+    public static Refusal Standby { get; } = new(503, ErrorTypes.Api,
+        "Another process on this database runs the sessions; this one serves what only reads them, and takes over when "
+        + "that one ends. Send this to the other, or try again.", null);
+}

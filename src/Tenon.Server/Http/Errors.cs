@@ -75,6 +75,15 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
                 LogUnavailable(context.Request.Path, exception);
                 return new Refusal(
                     529, ErrorTypes.Overloaded, "The event log takes nothing now; try again shortly.", null);
+            case NotOwnerException:
+                return Refusal.Standby;
+            case var fault when DatabaseFault.IsOutage(fault):
+                DatabaseAway(context.Request.Path, exception);
+                return new Refusal(
+                    503, ErrorTypes.Api, "The database cannot be reached now; try again shortly.", null);
+            case var fault when DatabaseFault.IsImpossibleText(fault):
+                return new Refusal(400, ErrorTypes.InvalidRequest,
+                    "An id or a filter of this request holds the character U+0000, which no text here has.", null);
             default:
                 LogCrash(context.Request.Method, context.Request.Path, RequestId.Of(context), exception);
                 return new Refusal(500, ErrorTypes.Api,
@@ -84,6 +93,9 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} failed ({RequestId})")]
     private partial void LogCrash(string method, string path, string requestId, Exception exception);
+
+    [LoggerMessage(LogLevel.Error, "The database did not answer {Path}")]
+    private partial void DatabaseAway(string path, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "The log did not take what {Path} sent")]
     private partial void LogUnavailable(string path, Exception exception);

@@ -1,8 +1,42 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Tenon.Server.Storage;
+
 namespace Tenon.Server.Http;
 
-/// <summary><c>GET /health</c>: answers 200 once the server takes requests, without a key.</summary>
-public static class Health
+/// <summary>
+/// <c>GET /health</c>, without a key: 200 while the server takes requests, and 503 with the reason while its database
+/// is away. A process that does not own the sessions says <c>"role":"standby"</c>.
+/// </summary>
+public static partial class Health
 {
-    public static void MapHealth(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/health", () => TypedResults.Text("""{"status":"ok"}""", "application/json"));
+    /// <summary>A load balancer asks again within seconds, so a slow answer is worth no more than none.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    public static void MapHealth(this IEndpointRouteBuilder routes) => routes.MapGet("/health", Get);
+
+    private static async Task<IResult> Get(
+        IDatabase database, TimeProvider clock, ILogger<Errors> logger, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var asked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            await database.Check(asked.Token);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The cause may name hosts and users, and whoever asks has shown no key.
+            LogUnhealthy(logger, exception);
+            return Text("""{"status":"unavailable","reason":"The database does not answer."}""", 503);
+        }
+
+        return Text(
+            database.Log.IsOwner ? """{"status":"ok"}""" : """{"status":"ok","role":"standby"}""", 200);
+    }
+
+    private static ContentHttpResult Text(string json, int status) =>
+        TypedResults.Text(json, "application/json", statusCode: status);
+
+    [LoggerMessage(LogLevel.Warning, "The database did not answer a check of health")]
+    private static partial void LogUnhealthy(ILogger logger, Exception exception);
 }

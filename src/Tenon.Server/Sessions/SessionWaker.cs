@@ -1,3 +1,4 @@
+using Tenon.Server.Events;
 using Tenon.Server.Files;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
@@ -5,20 +6,90 @@ using Tenon.Server.Storage;
 namespace Tenon.Server.Sessions;
 
 /// <summary>
-/// At start, before the first request is taken: brings the database up to date, sweeps what deletions left, and wakes
-/// every session that its log leaves at work, so that what a crash cut short goes on by itself.
+/// Follows the database from the start on, before the first request is taken: brings it up to date, and whenever the
+/// sessions are this process's, wakes every one that its log leaves at work, so that what a crash or an outage cut
+/// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
     IDatabase database, SessionStore store, FileStore files, BubblewrapProvider sandboxes, IGrainFactory grains,
-    ILogger<SessionWaker> logger)
-    : IHostedService
+    Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
+    : IHostedService, IAsyncDisposable
 {
+    private readonly CancellationTokenSource _stop = new();
+
+    // Completes when it is known whether the sessions are this process's.
+    private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private Task _following = Task.CompletedTask;
+    private bool _owned;
+    private bool _away;
+
+    /// <summary>Another process has taken the sessions over, so this one has stopped.</summary>
+    public bool IsSuperseded { get; private set; }
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         database.Migrate();
-        await store.SweepDeleted(cancellationToken);
-        await files.Sweep(cancellationToken);
-        await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
+        _following = database.Follow(Hear, _stop.Token);
+        await (await Task.WhenAny(_known.Task, _following).WaitAsync(cancellationToken));
+    }
+
+    // The sessions stay this process's until their owners have stopped, which is after this.
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task Hear(DatabaseNews news)
+    {
+        switch (news)
+        {
+            case Appended appended:
+                foreach (var session in appended.Sessions)
+                {
+                    feed.Wake(session);
+                }
+
+                break;
+            case Connected:
+                _away = false;
+                feed.WakeAll();
+                break;
+            case Owned:
+                await TakeOver(_stop.Token);
+                _known.TrySetResult();
+                break;
+            case Standby:
+                LogStandby();
+                _known.TrySetResult();
+                break;
+            case Superseded:
+                IsSuperseded = true;
+                LogSuperseded();
+                lifetime.StopApplication();
+                break;
+            case Disconnected disconnected when !_away:
+                _away = true;
+                LogAway(disconnected.Cause);
+                _known.TrySetException(disconnected.Cause);
+                break;
+        }
+    }
+
+    private async Task TakeOver(CancellationToken cancellationToken)
+    {
+        if (!_owned)
+        {
+            await store.SweepDeleted(cancellationToken);
+            await files.Sweep(cancellationToken);
+            await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
+            _owned = true;
+        }
+
         var unfinished = await store.ListUnfinished(cancellationToken);
         foreach (var id in unfinished)
         {
@@ -31,8 +102,15 @@ public sealed partial class SessionWaker(
         }
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    [LoggerMessage(LogLevel.Information, "Woke {Count} sessions that the last run left at work")]
+    [LoggerMessage(LogLevel.Information, "Woke {Count} sessions that were left at work")]
     private partial void LogWoken(int count);
+
+    [LoggerMessage(LogLevel.Information, "Another process runs the sessions of this database; this one stands by")]
+    private partial void LogStandby();
+
+    [LoggerMessage(LogLevel.Error, "Another process has taken over the sessions of this database; this one stopped")]
+    private partial void LogSuperseded();
+
+    [LoggerMessage(LogLevel.Warning, "The database went away and is waited for")]
+    private partial void LogAway(Exception exception);
 }

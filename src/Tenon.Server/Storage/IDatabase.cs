@@ -9,7 +9,42 @@ public interface IDatabase : IDbContextFactory<TenonContext>
 
     /// <summary>Creates or upgrades the tables. Safe to call at every start.</summary>
     void Migrate();
+
+    /// <summary>
+    /// Tells what other processes do to the database, and whether this one owns the sessions. Until it is called this
+    /// process owns nothing that another could. It ends when it is cancelled or there is nothing more to tell.
+    /// </summary>
+    /// <param name="tell">Called with one piece of news after the other. What it throws ends the connection, which
+    /// is then made anew.</param>
+    Task Follow(Func<DatabaseNews, Task> tell, CancellationToken cancellationToken);
+
+    /// <summary>Asks the database for a sign of life.</summary>
+    /// <exception cref="System.Data.Common.DbException">It gives none.</exception>
+    Task Check(CancellationToken cancellationToken);
 }
+
+/// <summary>What a process hears from its database.</summary>
+public abstract record DatabaseNews;
+
+/// <summary>
+/// The sessions are this process's: for the first time, or still after an interruption that may have cut turns short.
+/// </summary>
+public sealed record Owned : DatabaseNews;
+
+/// <summary>Another process owns the sessions.</summary>
+public sealed record Standby : DatabaseNews;
+
+/// <summary>Another process owns what this one did: what is in its memory is past.</summary>
+public sealed record Superseded : DatabaseNews;
+
+/// <summary>The database is away, or what was to be done about its last news failed.</summary>
+public sealed record Disconnected(Exception Cause) : DatabaseNews;
+
+/// <summary>News can be heard from now on, and some may have been missed before.</summary>
+public sealed record Connected : DatabaseNews;
+
+/// <summary>Another process has appended to these sessions.</summary>
+public sealed record Appended(IReadOnlyList<string> Sessions) : DatabaseNews;
 
 /// <summary>
 /// The log as a database keeps it. One caller writes, a batch at a time; any number of callers read. Grouping appends,
@@ -17,6 +52,11 @@ public interface IDatabase : IDbContextFactory<TenonContext>
 /// </summary>
 public interface IEventLog
 {
+    /// <summary>
+    /// Whether this process may append and run sessions. Of all processes on one database, one at a time may.
+    /// </summary>
+    bool IsOwner { get; }
+
     /// <summary>
     /// Writes the appends in one transaction, durable when this completes. An append whose expected sequence is wrong
     /// is left out and its conflict returned at its place; a database error leaves out all of them and is thrown.

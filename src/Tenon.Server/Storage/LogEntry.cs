@@ -42,6 +42,9 @@ public enum SaveKind
 public sealed class SequenceConflictException(string session, long expected, long actual)
     : Exception($"The log of {session} is at {actual}, not at {expected}: another owner has written to it.");
 
+/// <summary>Another process on the same database owns the sessions; nothing was written.</summary>
+public sealed class NotOwnerException() : Exception("Another process on this database owns the sessions.");
+
 /// <summary>The log cannot take more now; nothing was written.</summary>
 public sealed class LogUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
 

@@ -15,9 +15,11 @@ public sealed class SqliteDatabase : IDatabase
 
     private readonly DbContextOptions<TenonContext> _options;
     private readonly string _connectionString;
+    private readonly string _path;
 
     public SqliteDatabase(string path)
     {
+        _path = path;
         _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true }.ToString();
         _options = new DbContextOptionsBuilder<TenonContext>()
             .UseSqlite(_connectionString)
@@ -43,9 +45,21 @@ public sealed class SqliteDatabase : IDatabase
 
     public void Migrate()
     {
+        CreatePrivately();
         using var context = CreateDbContext();
         context.Database.Migrate();
         context.Database.ExecuteSqlRaw("PRAGMA journal_mode=WAL");
+    }
+
+    /// <summary>The data folder is locked for this process, so there is nobody else to hear from.</summary>
+    public Task Follow(Func<DatabaseNews, Task> tell, CancellationToken cancellationToken) => tell(new Owned());
+
+    public async Task Check(CancellationToken cancellationToken)
+    {
+        await using var connection = Open();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT 1";
+        await command.ExecuteScalarAsync(cancellationToken);
     }
 
     /// <summary>Closes the pooled connections, so that the file can be moved or deleted.</summary>
@@ -54,6 +68,15 @@ public sealed class SqliteDatabase : IDatabase
         using var connection = new SqliteConnection(_connectionString);
         SqliteConnection.ClearPool(connection);
     }
+
+    // The database's own side files take their mode from it.
+    private void CreatePrivately() => new FileStream(_path, new FileStreamOptions
+    {
+        Mode = FileMode.OpenOrCreate,
+        Access = FileAccess.Write,
+        Share = FileShare.ReadWrite,
+        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+    }).Dispose();
 
     private static void SetPragmas(DbConnection connection)
     {

@@ -8,6 +8,8 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 {
     private const string Columns = "seq, thread, id, type, at, body, internal";
 
+    public bool IsOwner => true;
+
     public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
     {
         using var connection = database.Open();

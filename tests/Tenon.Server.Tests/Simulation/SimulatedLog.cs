@@ -24,6 +24,8 @@ internal sealed class SimulatedLog(World world) : IEventLog
     /// <summary>The session's row as of the last transaction.</summary>
     public SessionRow? Row { get; private set; }
 
+    public bool IsOwner => true;
+
     public async Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
     {
         _writing = batch;

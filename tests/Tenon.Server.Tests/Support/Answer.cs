@@ -17,6 +17,7 @@ public sealed record Answer(int Status, JsonElement Json, HttpResponseHeaders He
         [409] = ErrorTypes.Conflict,
         [413] = ErrorTypes.TooLarge,
         [500] = ErrorTypes.Api,
+        [503] = ErrorTypes.Api,
         [529] = ErrorTypes.Overloaded,
     };
 
