@@ -25,6 +25,7 @@ public sealed class TestServer : IAsyncLifetime
 
     private readonly TempFolder _folder = new();
     private Action<IServiceCollection>? _replace;
+    private string? _data;
     private WebApplication? _app;
     private HttpClient? _client;
     private int _names;
@@ -33,7 +34,7 @@ public sealed class TestServer : IAsyncLifetime
 
     public HttpClient Client => _client!;
 
-    public string DataDirectory => _folder.Path;
+    public string DataDirectory => _data ?? _folder.Path;
 
     public IServiceProvider Services => _app!.Services;
 
@@ -46,10 +47,20 @@ public sealed class TestServer : IAsyncLifetime
         return server;
     }
 
+    /// <summary>A server on data that are there already, and stay.</summary>
+    /// <param name="script">Writes down what models answer to the sessions that go on at once.</param>
+    public static async Task<TestServer> StartOn(string data, Action<ScriptedModels>? script = null)
+    {
+        var server = new TestServer { _data = data };
+        script?.Invoke(server.Models);
+        await server.InitializeAsync();
+        return server;
+    }
+
     public async ValueTask InitializeAsync()
     {
         var settings = SettingsReader.Read(
-            ["--urls", "http://127.0.0.1:0", "--data", _folder.Path],
+            ["--urls", "http://127.0.0.1:0", "--data", DataDirectory],
             new Hashtable { ["TENON_API_KEY"] = ApiKey });
         _app = TenonServer.Build(settings, out _, services =>
         {
