@@ -10,8 +10,9 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 
     public bool IsOwner => true;
 
-    public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
+    public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch) => Watched(() =>
     {
+        database.RefuseWrites();
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction(deferred: false);
         using var statements = new Statements(connection, transaction);
@@ -22,8 +23,8 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
         }
 
         transaction.Commit();
-        return Task.FromResult<IReadOnlyList<SequenceConflictException?>>(conflicts);
-    }
+        return (IReadOnlyList<SequenceConflictException?>)conflicts;
+    });
 
     private static SequenceConflictException? Write(Statements statements, LogAppend append)
     {
@@ -56,12 +57,12 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
         $"SELECT {Columns} FROM log WHERE session=$session AND seq>$after ORDER BY seq LIMIT $limit",
         ("$session", session), ("$after", afterSeq), ("$limit", limit));
 
-    public Task<long> Head(string session, CancellationToken cancellationToken)
+    public Task<long> Head(string session, CancellationToken cancellationToken) => Watched(() =>
     {
         using var connection = database.Open();
         using var statements = new Statements(connection, null);
-        return Task.FromResult(statements.Head(session));
-    }
+        return statements.Head(session);
+    });
 
     public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
     {
@@ -90,7 +91,24 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
         }
     }
 
-    private Task<IReadOnlyList<LogEntry>> Query(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    private Task<IReadOnlyList<LogEntry>> Query(string sql, params (string Name, object Value)[] parameters) =>
+        Watched<IReadOnlyList<LogEntry>>(() => Read(sql, parameters));
+
+    // What the disk does to a statement is told to who waits for the end of it.
+    private Task<T> Watched<T>(Func<T> work)
+    {
+        try
+        {
+            return Task.FromResult(work());
+        }
+        catch (SqliteException exception)
+        {
+            database.Report(exception);
+            throw;
+        }
+    }
+
+    private List<LogEntry> Read(string sql, (string Name, object Value)[] parameters)
     {
         using var connection = database.Open();
         using var command = connection.CreateCommand();
@@ -111,7 +129,7 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
                 reader.GetInt64(4), reader.GetString(5), reader.GetInt64(6) != 0));
         }
 
-        return Task.FromResult<IReadOnlyList<LogEntry>>(entries);
+        return entries;
     }
 
     /// <summary>The statements of one transaction, prepared once for all of its rows.</summary>
