@@ -18,7 +18,7 @@ public sealed class BackupException : Exception
     {
     }
 
-    /// <summary>It was refused before anything was done, and will be again until the caller changes something.</summary>
+    /// <summary>It was refused before anything was done, and will be until the caller changes something.</summary>
     public bool IsRefusal { get; init; }
 }
 

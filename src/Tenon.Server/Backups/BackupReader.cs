@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Tenon.Server.Backups;
 
 /// <summary>
-/// Reads a backup from its first to its last entry and trusts none of them: a name that a backup does not have, one that
-/// comes twice, a parent that is no directory of the backup, or another digest ends the reading.
+/// Reads a backup from its first to its last entry and trusts none of them: a name that a backup does not have, one
+/// that comes twice, a parent that is no directory of the backup, or another digest ends the reading.
 /// </summary>
 internal sealed class BackupReader
 {

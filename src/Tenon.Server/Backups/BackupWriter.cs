@@ -47,7 +47,8 @@ public sealed class BackupWriter(SandboxOptions sandboxes, TimeProvider clock, A
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SqliteException)
         {
             // The disk's word is the reason; what the operator needs to know besides is that nothing came of it.
-            throw new BackupException($"The backup failed, and nothing was left behind: {exception.Message}", exception);
+            throw new BackupException(
+                $"The backup failed, and nothing was left behind: {exception.Message}", exception);
         }
 
         LinuxCalls.Sync();
@@ -187,7 +188,8 @@ public sealed class BackupWriter(SandboxOptions sandboxes, TimeProvider clock, A
     {
         var files = new SandboxFiles(sandboxes);
         var wanted = copy?.Sessions().ToHashSet();
-        var sessions = files.Sessions().Where(id => wanted?.Contains(id) ?? true).Order(StringComparer.Ordinal).ToList();
+        var sessions = files.Sessions().Where(id => wanted?.Contains(id) ?? true)
+            .Order(StringComparer.Ordinal).ToList();
         tell($"Reading the sandboxes of {sessions.Count} sessions");
         var leftOut = 0;
         foreach (var id in sessions)

@@ -29,13 +29,13 @@ internal sealed class SandboxTree(BackupArchive archive, SandboxFolder folder, s
     /// <summary>What could not be read, or has a name that is no text.</summary>
     public int LeftOut { get; private set; }
 
-    /// <summary>Adds all of it; false when the folder is not complete, as of a session that never had a sandbox.</summary>
-    public bool Add()
+    /// <summary>Adds all of it. A folder that is not complete is of a session that never had a sandbox.</summary>
+    public void Add()
     {
         using var root = LinuxCalls.OpenBeneath(folder.Path);
         if (root is null || LinuxCalls.Status(root) is not { } status || folder.ReadRecord() is not { } record)
         {
-            return false;
+            return;
         }
 
         archive.AddDirectory(name, status);
@@ -44,13 +44,11 @@ internal sealed class SandboxTree(BackupArchive archive, SandboxFolder folder, s
         archive.Add($"{name}/{BackupLayout.SandboxRecord}", JsonSerializer.SerializeToUtf8Bytes(
             new SandboxRecord(record.Uid, null, 0, 0, null), SandboxRecordJson.Default.SandboxRecord));
         var here = PathOf(root);
-        Open(here, BackupLayout.Uploads, (_, uploads) => archive.AddDirectory($"{name}/{BackupLayout.Uploads}", uploads));
+        Open(here, BackupLayout.Uploads, (_, its) => archive.AddDirectory($"{name}/{BackupLayout.Uploads}", its));
         foreach (var part in BackupLayout.AgentFolders)
         {
             Open(here, part, (directory, its) => AddDirectory(directory, its, $"{name}/{part}", 0));
         }
-
-        return true;
     }
 
     private void AddDirectory(SafeFileHandle directory, FileStatus status, string at, int depth)

@@ -21,11 +21,11 @@ public static class Backup
               ./tenon restore --from FILE --data DIR
 
               --data DIR (TENON_DATA)   the data folder, default ./data; a restore needs an empty or a new one
-              --to FILE                 the file to make; it must not be there. It is a compressed tar, for its owner only
+              --to FILE                 the file to make, a compressed tar for its owner only; it must not be there
               --from FILE               a file that ./tenon backup made
 
-            A backup holds every agent, session, event and file, the sandboxes' files, and the hash of the API key, all in
-            the clear: keep it as safe as the folder. Settings (tenon.json, TENON_… variables) are not in it.
+            A backup holds every agent, session, event and file, the sandboxes' files, and the hash of the API key, all
+            in the clear: keep it as safe as the folder. Settings (tenon.json, TENON_… variables) are not in it.
 
             Ends with 0 when all is done and verified, with 2 when it was refused before anything was done, and with 1
             when it failed or was interrupted on the way; then nothing is left behind, and it can be repeated.

@@ -29,8 +29,8 @@ public static partial class Health
             LogUnhealthy(logger, exception);
             if (DiskTrouble.Of(exception) is { } trouble)
             {
-                return Text(
-                    $$"""{"status":"unavailable","reason":"{{trouble.Reason}}","message":"{{trouble.Message}}"}""", 503);
+                var (reason, message) = (trouble.Reason, trouble.Message);
+                return Text($$"""{"status":"unavailable","reason":"{{reason}}","message":"{{message}}"}""", 503);
             }
 
             return Text("""{"status":"unavailable","reason":"The database does not answer."}""", 503);

@@ -43,7 +43,8 @@ public sealed record DiskTrouble(string Reason, string Message, bool Passes)
 
     private static DiskTrouble ReadOnly { get; } = new(
         "disk_read_only",
-        $"The data folder cannot be written. Make its disk writable; the kernel's log may say why it is not. {Continues}",
+        "The data folder cannot be written. Make its disk writable; the kernel's log may say why it is not. "
+        + Continues,
         Passes: true);
 
     private static DiskTrouble Locked { get; } = new(
@@ -58,8 +59,8 @@ public sealed record DiskTrouble(string Reason, string Message, bool Passes)
 
     private static DiskTrouble Damaged { get; } = new(
         "database_damaged",
-        $"The database {DataFolder.DatabaseName} in the data folder is damaged, and nothing more is written to it. Stop "
-        + "the server, keep the folder, and restore the last backup: docs/operations/backup.md.",
+        $"The database {DataFolder.DatabaseName} in the data folder is damaged, and nothing more is written to it. "
+        + "Stop the server, keep the folder, and restore the last backup: docs/operations/backup.md.",
         Passes: false);
 
     private static DiskTrouble? Of(int code) => code switch

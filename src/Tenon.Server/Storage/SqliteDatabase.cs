@@ -102,7 +102,7 @@ public sealed class SqliteDatabase : IDatabase
             await tell(new Disconnected(fault));
             do
             {
-                await Task.Delay(ProbeEvery, _clock, cancellationToken);
+                await Task.Delay(ProbeEvery, timeProvider: _clock, cancellationToken);
             }
             while (!await TryGoOn(tell, cancellationToken));
         }
@@ -143,16 +143,8 @@ public sealed class SqliteDatabase : IDatabase
             return;
         }
 
-        try
-        {
-            await Task.Run(WriteLittle, cancellationToken).WaitAsync(cancellationToken);
-            _checkedAt = _clock.GetTimestamp();
-        }
-        catch (SqliteException exception)
-        {
-            Report(exception);
-            throw;
-        }
+        await Task.Run(WriteLittle, cancellationToken).WaitAsync(cancellationToken);
+        _checkedAt = _clock.GetTimestamp();
     }
 
     /// <summary>Closes the pooled connections, so that the file can be moved or deleted.</summary>
@@ -206,12 +198,21 @@ public sealed class SqliteDatabase : IDatabase
 
     private void WriteLittle()
     {
-        using var connection = Open();
-        Ask(connection, $"PRAGMA busy_timeout={CheckTimeoutMs}");
+        try
+        {
+            using var connection = Open();
+            Ask(connection, $"PRAGMA busy_timeout={CheckTimeoutMs}");
 
-        // The driver's own retry would go on for the connection's time.
-        connection.DefaultTimeout = CheckTimeoutMs / 1_000;
-        Ask(connection, "PRAGMA user_version=0");
+            // The driver's own retry would go on for the connection's time.
+            connection.DefaultTimeout = CheckTimeoutMs / 1_000;
+            Ask(connection, "PRAGMA user_version=0");
+        }
+        catch (SqliteException exception)
+        {
+            // Here, because who asked may have gone meanwhile, and the next one shall hear it.
+            Report(exception);
+            throw;
+        }
     }
 
     // By new connections: one that was opened while the disk was read-only stays so.

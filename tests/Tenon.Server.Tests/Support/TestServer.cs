@@ -149,13 +149,15 @@ public sealed class TestServer : IAsyncLifetime
         return new TestSession(this, created, Models.Of(model));
     }
 
-    private async Task Stop()
+    /// <summary>Stops the server as an operator does; its data stay.</summary>
+    public async Task Stop()
     {
         _client?.Dispose();
         if (_app is not null)
         {
             await _app.StopAsync();
             await _app.DisposeAsync();
+            _app = null;
         }
     }
 }
