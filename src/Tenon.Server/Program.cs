@@ -14,11 +14,16 @@ public static class Program
             return args switch
             {
                 ["migrate", .., "--help" or "-h"] => Migrate.Help(),
+                ["backup" or "restore", .., "--help" or "-h"] => Backup.Help(),
                 [_, .., "--help" or "-h"] => Usage.Print(),
                 ["serve", .. var rest] => await Serve.Run(rest),
                 ["demo", .. var rest] => await DemoRun.Run(rest),
                 ["migrate", .. var rest] =>
                     await Migrate.Run(rest, Environment.GetEnvironmentVariables(), Console.Out),
+                ["backup", .. var rest] =>
+                    Backup.Make(rest, Environment.GetEnvironmentVariables(), Console.Out),
+                ["restore", .. var rest] =>
+                    Backup.Restore(rest, Environment.GetEnvironmentVariables(), Console.Out),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),

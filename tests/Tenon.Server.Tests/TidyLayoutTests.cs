@@ -18,7 +18,7 @@ public sealed partial class TidyLayoutTests
         ["Billing"],
         ["Harness"],
         ["Sessions"],
-        ["Deployments", "Webhooks", "Console", "Outcomes"],
+        ["Backups", "Deployments", "Webhooks", "Console", "Outcomes"],
         ["Cluster"],
         ["Configuration"],
         ["Demo", "Bench", "Doctor"],

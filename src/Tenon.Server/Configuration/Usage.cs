@@ -11,6 +11,8 @@ public static class Usage
               ./tenon demo      run an agent end to end and watch it; needs no key
               ./tenon serve     run the server
               ./tenon migrate   copy an installation from SQLite to PostgreSQL; see ./tenon migrate --help
+              ./tenon backup    put an installation into one file, also while it is served; see ./tenon backup --help
+              ./tenon restore   make an installation of such a file
               ./tenon test      run every test
               ./tenon bench     measure this machine
               ./tenon soak      kill a server at random while sessions work, and count what was lost

@@ -108,6 +108,11 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
             // The stream outlasts it: the wake-up when the database is back, or the next heartbeat, reads again.
             return (false, false);
         }
+        catch (Exception exception) when (DatabaseFault.IsDamage(exception))
+        {
+            // There is nothing to wait for: the stream ends as if all were sent, and its client asks again.
+            return (false, true);
+        }
     }
 
     /// <summary>

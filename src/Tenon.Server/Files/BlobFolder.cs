@@ -31,6 +31,13 @@ public sealed partial class BlobFolder
 
     public string PathOf(string name) => Path.Combine(_path, name);
 
+    /// <summary>Every blob in the folder that is whole.</summary>
+    public static IReadOnlyList<string> NamesIn(string path) =>
+    [
+        .. Directory.EnumerateFiles(path).Select(path => Path.GetFileName(path))
+            .Where(name => !name.EndsWith(PartSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+    ];
+
     /// <summary>A new blob, to be written and then kept under <paramref name="name"/>.</summary>
     public NewBlob Begin(string name)
     {

@@ -71,16 +71,19 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
                 return Body.TooLarge(Body.LimitOf(context));
             case BadHttpRequestException bad:
                 return new Refusal(bad.StatusCode, ErrorTypes.InvalidRequest, bad.Message, null);
+            case var fault when DatabaseFault.IsDamage(fault):
+                DatabaseAway(context.Request.Path, exception);
+                return new Refusal(500, ErrorTypes.Api, DiskTrouble.Of(fault)!.Message, null);
             case LogUnavailableException:
                 LogUnavailable(context.Request.Path, exception);
-                return new Refusal(
-                    529, ErrorTypes.Overloaded, "The event log takes nothing now; try again shortly.", null);
+                return new Refusal(529, ErrorTypes.Overloaded,
+                    DiskTrouble.Of(exception)?.Message ?? "The event log takes nothing now; try again shortly.", null);
             case NotOwnerException:
                 return Refusal.Standby;
             case var fault when DatabaseFault.IsOutage(fault):
                 DatabaseAway(context.Request.Path, exception);
-                return new Refusal(
-                    503, ErrorTypes.Api, "The database cannot be reached now; try again shortly.", null);
+                return new Refusal(503, ErrorTypes.Api,
+                    DiskTrouble.Of(fault)?.Message ?? "The database cannot be reached now; try again shortly.", null);
             case var fault when DatabaseFault.IsImpossibleText(fault):
                 return new Refusal(400, ErrorTypes.InvalidRequest,
                     "An id or a filter of this request holds the character U+0000, which no text here has.", null);

@@ -27,6 +27,12 @@ public static partial class Health
         {
             // The cause may name hosts and users, and whoever asks has shown no key.
             LogUnhealthy(logger, exception);
+            if (DiskTrouble.Of(exception) is { } trouble)
+            {
+                var (reason, message) = (trouble.Reason, trouble.Message);
+                return Text($$"""{"status":"unavailable","reason":"{{reason}}","message":"{{message}}"}""", 503);
+            }
+
             return Text("""{"status":"unavailable","reason":"The database does not answer."}""", 503);
         }
 

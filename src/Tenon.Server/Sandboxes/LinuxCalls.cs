@@ -75,13 +75,18 @@ internal static unsafe partial class LinuxCalls
         return waitpid(pid, null, WithoutWaiting) != 0;
     }
 
-    public static void Own(string path, int uid)
+    public static void Own(string path, int uid) => Own(path, uid, uid);
+
+    public static void Own(string path, int uid, int gid)
     {
-        if (lchown(path, (uint)uid, (uint)uid) != 0)
+        if (lchown(path, (uint)uid, (uint)gid) != 0)
         {
             throw Failure($"{path} could not be given to uid {uid}");
         }
     }
+
+    /// <summary>Waits until all that was written is on the disks.</summary>
+    public static void Sync() => sync();
 
     public static void Mode(string path, uint mode)
     {
@@ -122,6 +127,11 @@ internal static unsafe partial class LinuxCalls
             ? new FileStatus(
                 *(ushort*)(status + 28), *(ulong*)(status + 32), *(long*)(status + 40),
                 *(long*)(status + 112), *(uint*)(status + 120))
+            {
+                Links = *(uint*)(status + 16),
+                Owner = *(uint*)(status + 20),
+                Group = *(uint*)(status + 24),
+            }
             : null;
     }
 
@@ -141,6 +151,9 @@ internal static unsafe partial class LinuxCalls
 
     [LibraryImport("libc")]
     private static partial uint geteuid();
+
+    [LibraryImport("libc")]
+    private static partial void sync();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fcntl(int descriptor, int command, nint argument);

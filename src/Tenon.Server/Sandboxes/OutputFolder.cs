@@ -111,6 +111,17 @@ public sealed record OutputFile(string Path, long Size, string Stamp, SafeFileHa
 internal readonly record struct FileStatus(ushort Mode, ulong Inode, long Size, long Seconds, uint Nanoseconds)
 {
     private const ushort KindMask = 0xF000;
+    private const ushort BitsMask = 0x3FF;
+
+    public required uint Owner { get; init; }
+
+    public required uint Group { get; init; }
+
+    /// <summary>How many names it has.</summary>
+    public required uint Links { get; init; }
+
+    /// <summary>What may be done with it. The bits that change who runs a program are left out.</summary>
+    public UnixFileMode Permissions => (UnixFileMode)(Mode & BitsMask);
 
     public bool IsDirectory => (Mode & KindMask) == 0x4000;
 

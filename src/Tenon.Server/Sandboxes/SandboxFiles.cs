@@ -11,10 +11,12 @@ namespace Tenon.Server.Sandboxes;
 /// </summary>
 internal sealed class SandboxFiles
 {
+    /// <summary>What all sandboxes share; the server makes it again when it is missing.</summary>
+    public const string SharedName = ".shared";
+
     /// <summary>Where sandboxes stand when the data folder is one that their uids cannot walk into.</summary>
     private const string FallbackRoot = "/var/lib/tenon";
 
-    private const string SharedName = ".shared";
     private const int SessionIdCharsMax = 128;
     private const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
     private const uint Private = 0x1C0; // 0700

@@ -10,7 +10,7 @@ namespace Tenon.Server.Sessions;
 /// <summary>Where a session's owner lives: one place in the cluster, on one scheduler. It decides nothing.</summary>
 public sealed partial class SessionGrain(
     SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
-    SessionOutputs outputs, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    SessionOutputs outputs, IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;
@@ -94,6 +94,13 @@ public sealed partial class SessionGrain(
 
     public void Drop() => DeactivateOnIdle();
 
+    // In this order: whoever hears the report calls a grain of this name, and must find the next owner.
+    public void Lose(Exception cause)
+    {
+        DeactivateOnIdle();
+        database.Report(cause);
+    }
+
     private async Task LookForOutputs()
     {
         try
@@ -136,12 +143,14 @@ public sealed partial class SessionGrain(
         }
         catch (Exception exception) when (exception is SequenceConflictException or LogUnavailableException)
         {
-            // What is in memory is ahead of the log: drop it and read the log again at the next request.
-            _owner!.Abandon();
+            // What is in memory is ahead of the log: the next owner reads it again.
             LogLost(this.GetPrimaryKeyString(), exception);
-            DeactivateOnIdle();
-            return new Answer("", new Refusal(
-                529, ErrorTypes.Overloaded, "The event log did not confirm this; try again.", null));
+            _owner?.Abandon();
+            Lose(exception);
+            var (status, type) = DatabaseFault.IsDamage(exception)
+                ? (500, ErrorTypes.Api) : (529, ErrorTypes.Overloaded);
+            return new Answer("", new Refusal(status, type, "The event log did not confirm this. "
+                + (DiskTrouble.Of(exception)?.Message ?? "Read the session's events, and try again."), null));
         }
     }
 

@@ -64,8 +64,14 @@ public sealed partial class SessionOwner
     /// <summary>Goes on with whatever the log says is unfinished.</summary>
     public void Wake() => StartTurn();
 
-    /// <summary>What is in memory is ahead of the log: no turn starts from it any more.</summary>
-    public void Abandon() => _isLost = true;
+    /// <summary>
+    /// An append of its own failed: nothing starts any more, and a turn that runs is left as the log has it.
+    /// </summary>
+    public void Abandon()
+    {
+        _isLost = true;
+        _stop.Cancel();
+    }
 
     /// <summary>Completes when nothing runs any more.</summary>
     public async Task Leave()
@@ -234,7 +240,7 @@ public sealed partial class SessionOwner
             // the log and goes on from there.
             LogFailed(_log.SessionId, exception);
             _isLost = true;
-            _host.Drop();
+            _host.Lose(exception);
         }
         finally
         {
@@ -254,7 +260,8 @@ public sealed partial class SessionOwner
             await turn.Run(_stop.Token);
         }
         catch (Exception exception) when (!_stop.IsCancellationRequested
-            && exception is not (SequenceConflictException or LogUnavailableException))
+            && exception is not (SequenceConflictException or LogUnavailableException)
+            && !DatabaseFault.IsOutage(exception))
         {
             LogFailed(_log.SessionId, exception);
             await turn.Fail();

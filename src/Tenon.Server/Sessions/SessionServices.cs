@@ -23,4 +23,9 @@ public interface ISessionHost
 
     /// <summary>The owner is of no use any more; the next request makes another from the log.</summary>
     void Drop();
+
+    /// <summary>
+    /// What the owner knows is ahead of the log: it is dropped, and another one goes on once the log takes entries.
+    /// </summary>
+    void Lose(Exception cause);
 }

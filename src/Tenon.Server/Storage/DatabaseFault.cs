@@ -9,7 +9,11 @@ public static class DatabaseFault
     private const string NotRepresentable = "22021";
 
     /// <summary>Whether the same may work later: the database cannot be reached, or has no room for it now.</summary>
-    public static bool IsOutage(Exception exception) => Causes(exception).Any(cause => cause.IsTransient);
+    public static bool IsOutage(Exception exception) =>
+        Causes(exception).Any(cause => cause.IsTransient) || DiskTrouble.Of(exception) is { Passes: true };
+
+    /// <summary>Whether the file of a SQLite database is not what SQLite wrote.</summary>
+    public static bool IsDamage(Exception exception) => DiskTrouble.Of(exception) is { Passes: false };
 
     /// <summary>Whether a text that was looked up cannot stand in the database at all.</summary>
     public static bool IsImpossibleText(Exception exception) =>

@@ -21,6 +21,11 @@ public interface IDatabase : IDbContextFactory<TenonContext>
     /// <summary>Asks the database for a sign of life.</summary>
     /// <exception cref="System.Data.Common.DbException">It gives none.</exception>
     Task Check(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Something was lost to a fault of the database: once it takes entries (again), <see cref="Owned"/> is told anew.
+    /// </summary>
+    void Report(Exception fault);
 }
 
 /// <summary>What a process hears from its database.</summary>

@@ -53,6 +53,11 @@ public sealed class PostgresDatabase : IDatabase, IAsyncDisposable
         await command.ExecuteScalarAsync(cancellationToken);
     }
 
+    /// <summary>A failed append has told the membership itself.</summary>
+    public void Report(Exception fault)
+    {
+    }
+
     /// <summary>A connection of the caller's own; disposing it returns it to the pool.</summary>
     public async Task<NpgsqlConnection> Open(CancellationToken cancellationToken) =>
         await _source.OpenConnectionAsync(cancellationToken);

@@ -8,30 +8,38 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 {
     private const string Columns = "seq, thread, id, type, at, body, internal";
 
+    private readonly Lock _lock = new();
     private SqliteWriter? _writer;
 
     public bool IsOwner => true;
 
-    public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
+    public Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch) => Watched(() =>
     {
-        _writer ??= new SqliteWriter(database);
-        try
+        database.RefuseWrites();
+        lock (_lock)
         {
-            return Task.FromResult<IReadOnlyList<SequenceConflictException?>>(_writer.Write(batch));
+            _writer ??= new SqliteWriter(database);
+            try
+            {
+                return (IReadOnlyList<SequenceConflictException?>)_writer.Write(batch);
+            }
+            catch
+            {
+                // Closing the connection rolls back what it has begun.
+                Close();
+                throw;
+            }
         }
-        catch
-        {
-            // Closing the connection rolls back what it has begun.
-            Close();
-            throw;
-        }
-    }
+    });
 
-    /// <summary>Lets the file go; the next write opens it again. Not while one is under way.</summary>
+    /// <summary>Lets the file go; the next write opens it again.</summary>
     public void Close()
     {
-        _writer?.Dispose();
-        _writer = null;
+        lock (_lock)
+        {
+            _writer?.Dispose();
+            _writer = null;
+        }
     }
 
     public Task<IReadOnlyList<LogEntry>> ReadAll(
@@ -39,14 +47,14 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
         $"SELECT {Columns} FROM log WHERE session=$session AND seq>$after ORDER BY seq LIMIT $limit",
         ("$session", session), ("$after", afterSeq), ("$limit", limit));
 
-    public Task<long> Head(string session, CancellationToken cancellationToken)
+    public Task<long> Head(string session, CancellationToken cancellationToken) => Watched(() =>
     {
         using var connection = database.Open();
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT COALESCE(MAX(seq), 0) FROM log WHERE session=$session";
         command.Parameters.AddWithValue("$session", session);
-        return Task.FromResult((long)command.ExecuteScalar()!);
-    }
+        return (long)command.ExecuteScalar()!;
+    });
 
     public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
     {
@@ -75,7 +83,24 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
         }
     }
 
-    private Task<IReadOnlyList<LogEntry>> Query(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    private Task<IReadOnlyList<LogEntry>> Query(string sql, params (string Name, object Value)[] parameters) =>
+        Watched<IReadOnlyList<LogEntry>>(() => Read(sql, parameters));
+
+    // What the disk does to a statement is told to who waits for the end of it.
+    private Task<T> Watched<T>(Func<T> work)
+    {
+        try
+        {
+            return Task.FromResult(work());
+        }
+        catch (SqliteException exception)
+        {
+            database.Report(exception);
+            throw;
+        }
+    }
+
+    private List<LogEntry> Read(string sql, (string Name, object Value)[] parameters)
     {
         using var connection = database.Open();
         using var command = connection.CreateCommand();
@@ -96,6 +121,6 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
                 reader.GetInt64(4), reader.GetString(5), reader.GetInt64(6) != 0));
         }
 
-        return Task.FromResult<IReadOnlyList<LogEntry>>(entries);
+        return entries;
     }
 }

@@ -146,6 +146,8 @@ internal sealed class World : ISessionHost
 
     public void Drop() => throw new InvalidOperationException("The owner gave up, though nothing failed.");
 
+    public void Lose(Exception cause) => throw new InvalidOperationException("The owner lost its log.", cause);
+
     /// <summary>One thing happens, of those that can. False when nothing can.</summary>
     private bool Step()
     {

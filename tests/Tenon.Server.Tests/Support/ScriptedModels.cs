@@ -10,6 +10,8 @@ public sealed class ScriptedModels : IModel
 
     public ScriptedModel Of(string name) => _models.GetOrAdd(name, _ => new ScriptedModel());
 
+    public IReadOnlyList<string> Fallbacks(string model) => Of(model).FallsBackTo;
+
     public IAsyncEnumerable<ModelChunk> Stream(ModelRequest request, CancellationToken cancellationToken) =>
         Of(request.Model).Stream(request, cancellationToken);
 }

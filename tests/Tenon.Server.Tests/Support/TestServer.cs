@@ -26,6 +26,7 @@ public sealed class TestServer : IAsyncLifetime
     private readonly TempFolder _folder = new();
     private readonly string? _postgres;
     private Action<IServiceCollection>? _replace;
+    private string? _data;
     private WebApplication? _app;
     private HttpClient? _client;
     private int _names;
@@ -34,9 +35,9 @@ public sealed class TestServer : IAsyncLifetime
 
     public HttpClient Client => _client!;
 
-    public IServiceProvider Services => _app!.Services;
+    public string DataDirectory => _data ?? _folder.Path;
 
-    public string DataDirectory => _folder.Path;
+    public IServiceProvider Services => _app!.Services;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -59,10 +60,20 @@ public sealed class TestServer : IAsyncLifetime
     public async Task<TestServer> StartEmpty() =>
         await Start(postgres: _postgres is null ? null : await PostgresRun.NewDatabase());
 
+    /// <summary>A server on data that are there already, and stay.</summary>
+    /// <param name="script">Writes down what models answer to the sessions that go on at once.</param>
+    public static async Task<TestServer> StartOn(string data, Action<ScriptedModels>? script = null)
+    {
+        var server = new TestServer { _data = data };
+        script?.Invoke(server.Models);
+        await server.InitializeAsync();
+        return server;
+    }
+
     public async ValueTask InitializeAsync()
     {
         var settings = SettingsReader.Read(
-            ["--urls", "http://127.0.0.1:0", "--data", _folder.Path, .. _postgres is null
+            ["--urls", "http://127.0.0.1:0", "--data", DataDirectory, .. _postgres is null
                 ? Array.Empty<string>() : ["--postgres", _postgres]],
             new Hashtable { ["TENON_API_KEY"] = ApiKey });
         _app = TenonServer.Build(settings, out _, services =>

@@ -10,6 +10,8 @@ public sealed record TestSession(TestServer Server, JsonElement Created, Scripte
 
     public string Path => $"/v1/sessions/{Id}";
 
+    public string ModelName => Created.Text("agent.model.id");
+
     public string AgentId => Created.Text("agent.id");
 
     /// <summary>The answer to sending these events, each given as JSON.</summary>
@@ -46,6 +48,17 @@ public sealed record TestSession(TestServer Server, JsonElement Created, Scripte
         (await Server.Get($"{Path}/events{query}")).Ok().At("data");
 
     public async Task<IReadOnlyList<string>> Types() => (await List()).Texts("type");
+
+    /// <summary>Completes when the session rests.</summary>
+    public async Task UntilIdle(CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TestStream.Patience);
+        while ((await Get()).Text("status") != "idle")
+        {
+            patience.Token.ThrowIfCancellationRequested();
+        }
+    }
 
     /// <summary>Opens a stream; it is open when this completes.</summary>
     public Task<TestStream> Stream(string query = "", string? lastEventId = null) =>
