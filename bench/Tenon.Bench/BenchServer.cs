@@ -16,6 +16,8 @@ namespace Tenon.Bench;
 /// <summary>A whole server on a folder of its own, and a scripted model service that it talks to.</summary>
 internal sealed class BenchServer : IAsyncDisposable
 {
+    public const string Key = "bench";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
     private readonly WebApplication _app;
 
@@ -27,8 +29,8 @@ internal sealed class BenchServer : IAsyncDisposable
             ["--data", _folder, "--urls", "http://127.0.0.1:0", .. database],
             new Hashtable
             {
-                ["TENON_API_KEY"] = "bench",
-                ["ANTHROPIC_API_KEY"] = "bench",
+                ["TENON_API_KEY"] = Key,
+                ["ANTHROPIC_API_KEY"] = Key,
                 ["ANTHROPIC_BASE_URL"] = service.Url,
             });
         _app = TenonServer.Build(settings, out _, services => services.AddSingleton<IEventLog>(provider =>
@@ -49,7 +51,7 @@ internal sealed class BenchServer : IAsyncDisposable
         var server = new BenchServer(service, postgres);
         await server._app.StartAsync();
         server.Client.BaseAddress = new Uri(server._app.Urls.First());
-        server.Client.DefaultRequestHeaders.Add("X-Api-Key", "bench");
+        server.Client.DefaultRequestHeaders.Add("X-Api-Key", Key);
         return server;
     }
 

@@ -25,16 +25,25 @@ if (args is ["soak", .. var soak])
     return soak.Contains("--help") ? 0 : 2;
 }
 
+if (args is ["readers", .. var readers])
+{
+    return Readers.Run(readers);
+}
+
 // In the order in which core runs them: memory first, while this process is still small.
 var benchmarks = new Dictionary<string, Func<BenchRun, Task>>
 {
+    ["memory"] = Memory.Run,
     ["first-byte"] = FirstByte.Run,
     ["text-turns"] = Turns.Text,
     ["tool-turn"] = Turns.Tool,
+    ["long-log"] = LogLength.Run,
     ["append"] = Appends.Run,
+    ["fan-out"] = FanOut.Run,
     ["interrupt"] = Stops.Interrupt,
     ["kill"] = Stops.Kill,
     ["sandbox"] = SandboxStarts.Run,
+    ["recovery"] = Recovery.Run,
 };
 var names = args.TakeWhile(arg => !arg.StartsWith('-')).ToList();
 if (names.Count == 0 || args.Contains("--help"))
