@@ -41,7 +41,8 @@ internal static class Appends
                 },
                 end.Token);
             await await Task.WhenAny(owned.Task, following);
-            await Measure(run, database, "bare PostgreSQL in the same batches", round => WritePostgres(database, round));
+            await Measure(
+                run, database, "bare PostgreSQL in the same batches", round => WritePostgres(database, round));
             await end.CancelAsync();
             await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -30,14 +30,14 @@ internal static class FanOut
             run.Add(new Measure
             {
                 Name = "fan-out", Here = audience.Most.P50, Unit = "ms",
-                What = BenchRun.Invariant($"an event to {audience.Count:#,0} readers, p99 of them, median of events"),
+                What = BenchRun.Invariant($"an event to readers, {audience.Count:#,0} of them, p99 over them"),
                 Reach = audience.Count == Counts[^1] ? ReachMs : null,
                 Floor = floor.Most.P50, FloorIs = "from a bare loop", Ratio = audience.Most.P50 / floor.Most.P50,
             });
             run.Add(new Measure
             {
                 Name = "fan-out", Here = audience.Half.P50, Unit = "ms",
-                What = BenchRun.Invariant($"the same, p50 of them"),
+                What = BenchRun.Invariant($"an event to readers, {audience.Count:#,0} of them, p50 over them"),
                 Floor = floor.Half.P50, FloorIs = "from a bare loop", Ratio = audience.Half.P50 / floor.Half.P50,
             });
         }

@@ -54,7 +54,8 @@ if (names.Count == 0 || args.Contains("--help"))
 
 if (names.FirstOrDefault(name => name != "core" && !benchmarks.ContainsKey(name)) is { } unknown)
 {
-    Console.Error.WriteLine($"tenon bench: unknown benchmark '{unknown}'. Known: core {string.Join(' ', benchmarks.Keys)}.");
+    Console.Error.WriteLine(
+        $"tenon bench: unknown benchmark '{unknown}'. Known: core {string.Join(' ', benchmarks.Keys)}.");
     return 2;
 }
 
@@ -67,7 +68,8 @@ foreach (var name in isCore ? [.. benchmarks.Keys] : names)
     await benchmarks[name](run);
 }
 
-if ((options["json"] ?? (isCore ? Path.Combine(SoakServer.Root(), "docs/operations/performance.json") : null)) is { } file)
+var table = isCore ? Path.Combine(SoakServer.Root(), "docs/operations/performance.json") : null;
+if ((options["json"] ?? table) is { } file)
 {
     await run.Write(file);
 }

@@ -31,7 +31,8 @@ internal static unsafe partial class Readers
     {
         var (port, session, count) = (Number(args[0]), args[1], Number(args[2]));
         var request = Encoding.ASCII.GetBytes(
-            $"GET /v1/sessions/{session}/events/stream HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {BenchServer.Key}\r\n\r\n");
+            $"GET /v1/sessions/{session}/events/stream HTTP/1.1\r\n"
+            + $"Host: localhost\r\nX-Api-Key: {BenchServer.Key}\r\n\r\n");
         var epoll = Checked(epoll_create1(0));
         var sockets = new Socket[count];
         var record = stackalloc int[RecordInts];

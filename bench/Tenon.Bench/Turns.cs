@@ -53,7 +53,7 @@ internal static class Turns
         await using var server = await run.StartServer(Answer);
         using var direct = new ModelCall(server.Model.Url);
         var talk = await Talk.Open(server, await server.NewAgent());
-        var (through, floor) = (new Figures("tool turn"), new Figures("floor"));
+        var (through, floor) = (new Figures("two model requests and a `bash echo`"), new Figures("floor"));
         for (var i = 0; i < ToolWarmUps + ToolTurns; i++)
         {
             var (turn, bare) = (await Time(talk.Turn), await Time(() => WithoutTenon(direct)));
