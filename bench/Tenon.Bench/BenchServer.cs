@@ -3,8 +3,12 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Runtime;
 using Tenon.Server;
 using Tenon.Server.Configuration;
+using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
 
 namespace Tenon.Bench;
@@ -12,33 +16,42 @@ namespace Tenon.Bench;
 /// <summary>A whole server on a folder of its own, and a scripted model service that it talks to.</summary>
 internal sealed class BenchServer : IAsyncDisposable
 {
+    public const string Key = "bench";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
     private readonly WebApplication _app;
 
-    private BenchServer(AnthropicService service)
+    private BenchServer(AnthropicService service, string? postgres)
     {
         Model = service;
+        string[] database = postgres is null ? [] : ["--postgres", postgres];
         var settings = SettingsReader.Read(
-            ["--data", _folder, "--urls", "http://127.0.0.1:0"],
+            ["--data", _folder, "--urls", "http://127.0.0.1:0", .. database],
             new Hashtable
             {
-                ["TENON_API_KEY"] = "bench",
-                ["ANTHROPIC_API_KEY"] = "bench",
+                ["TENON_API_KEY"] = Key,
+                ["ANTHROPIC_API_KEY"] = Key,
                 ["ANTHROPIC_BASE_URL"] = service.Url,
             });
-        _app = TenonServer.Build(settings, out _);
+        _app = TenonServer.Build(settings, out _, services => services.AddSingleton<IEventLog>(provider =>
+            Log = new TimedLog(provider.GetRequiredService<IDatabase>().Log)));
     }
 
     public AnthropicService Model { get; }
 
     public HttpClient Client { get; } = new();
 
-    public static async Task<BenchServer> Start(Func<JsonElement, Reply> responder)
+    /// <summary>When the log last became durable.</summary>
+    public TimedLog Log { get; private set; } = null!;
+
+    public static async Task<BenchServer> Start(Func<JsonElement, Reply> responder, string? postgres)
     {
-        var server = new BenchServer(new AnthropicService { Responder = responder });
+        var service = new AnthropicService { Responder = responder };
+        service.Script.KeepsRequests = false;
+        var server = new BenchServer(service, postgres);
         await server._app.StartAsync();
         server.Client.BaseAddress = new Uri(server._app.Urls.First());
-        server.Client.DefaultRequestHeaders.Add("X-Api-Key", "bench");
+        server.Client.DefaultRequestHeaders.Add("X-Api-Key", Key);
         return server;
     }
 
@@ -58,10 +71,16 @@ internal sealed class BenchServer : IAsyncDisposable
         $"/v1/sessions/{session}/events",
         """{"events":[{"type":"user.message","content":[{"type":"text","text":"go"}]}]}""");
 
-    public Task Interrupt(string session) =>
-        Post($"/v1/sessions/{session}/events", """{"events":[{"type":"user.interrupt"}]}""");
+    /// <param name="count">Of an idle session each is one event in the log, and nothing else.</param>
+    public Task Interrupt(string session, int count = 1) => Post(
+        $"/v1/sessions/{session}/events",
+        $$"""{"events":[{{string.Join(',', Enumerable.Repeat("""{"type":"user.interrupt"}""", count))}}]}""");
 
     public Task Kill(string session) => Post($"/v1/sessions/{session}/kill", "");
+
+    /// <summary>Lets every owner without work go, as happens by itself after some minutes.</summary>
+    public Task Deactivate() => _app.Services.GetRequiredService<IGrainFactory>()
+        .GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
 
     /// <summary>An open stream of a session. Reading it does not start before the server has it.</summary>
     public async Task<IAsyncEnumerator<SseItem<string>>> Stream(string session)

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net.ServerSentEvents;
-using System.Text;
 using Tenon.Server.Tests.Support;
 
 namespace Tenon.Bench;
@@ -10,46 +8,46 @@ namespace Tenon.Bench;
 /// </summary>
 internal static class FirstByte
 {
-    private const int WarmUps = 50;
-    private const int Samples = 300;
+    private const string Name = "first-byte";
+    private const int WarmUps = 300;
+    private const int Rounds = 5;
+    private const int SamplesEach = 100;
 
-    private const string Body =
-        """{"model":"claude-opus-4-8","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"go"}]}""";
-
-    public static async Task Run()
+    public static async Task Run(BenchRun run)
     {
-        await using var server = await BenchServer.Start(_ => Reply.Text("hello ", "world"));
+        await using var server = await run.StartServer(_ => Reply.Text("hello ", "world"));
         var body = await server.NewAgent();
-        var bare = new Figures("first byte, straight from the model service");
-        var through = new Figures("first byte, through Tenon");
-        using var direct = new HttpClient { BaseAddress = new Uri(server.Model.Url) };
-        for (var i = 0; i < WarmUps + Samples; i++)
+        using var direct = new ModelCall(server.Model.Url);
+        await Sample(WarmUps);
+        var rounds = new List<(Figures Bare, Figures Through)>();
+        for (var round = 0; round < Rounds; round++)
         {
-            var (a, b) = (await Bare(direct), await Through(server, await server.NewSession(body)));
-            if (i >= WarmUps)
-            {
-                bare.Add(a);
-                through.Add(b);
-            }
+            rounds.Add(await Sample(SamplesEach));
         }
 
-        Console.WriteLine(bare);
-        Console.WriteLine(through);
-        Console.WriteLine($"{"added by Tenon",-44} p50 {through.P50 - bare.P50,7:0.00} ms");
-    }
+        foreach (var (share, reach) in new[] { (0.50, 2.0), (0.99, 6.0) })
+        {
+            var floor = Figures.Median(rounds.Select(round => round.Bare.At(share)));
+            var added = Figures.Median(rounds.Select(round => round.Through.At(share) - round.Bare.At(share)));
+            run.Add(new Measure
+            {
+                Name = Name, What = BenchRun.Invariant($"added to the first piece of an answer, p{share * 100:0}"),
+                Here = added, Unit = "ms", Reach = reach,
+                Floor = floor, FloorIs = "straight from the model service", Ratio = added / floor,
+            });
+        }
 
-    private static async Task<TimeSpan> Bare(HttpClient client)
-    {
-        var start = Stopwatch.GetTimestamp();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages");
-        request.Content = new StringContent(Body, Encoding.UTF8, "application/json");
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        var body = await response.Content.ReadAsStreamAsync();
-        await using var items = SseParser.Create(body).EnumerateAsync().GetAsyncEnumerator();
-        await BenchServer.Until(items, "content_block_delta");
-        var elapsed = Stopwatch.GetElapsedTime(start);
-        await BenchServer.Until(items, "message_stop");
-        return elapsed;
+        async Task<(Figures Bare, Figures Through)> Sample(int samples)
+        {
+            var (bare, through) = (new Figures(Name), new Figures(Name));
+            for (var i = 0; i < samples; i++)
+            {
+                bare.Add(await direct.FirstPiece());
+                through.Add(await Through(server, await server.NewSession(body)));
+            }
+
+            return (bare, through);
+        }
     }
 
     /// <summary>A session's second turn: its owner is there, and the request is about as small.</summary>

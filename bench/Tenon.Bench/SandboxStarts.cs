@@ -8,22 +8,28 @@ namespace Tenon.Bench;
 /// <summary>From nothing to a sandbox that answers, and a call into a warm one.</summary>
 internal static class SandboxStarts
 {
+    private const string Name = "sandbox";
+    private const int WarmUps = 20;
     private const int Starts = 60;
     private const int Calls = 300;
 
-    public static async Task Run()
+    public static async Task Run(BenchRun run)
     {
         var folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
         var settings = SettingsReader.Read(["--data", folder], new System.Collections.Hashtable());
         await using var provider = new BubblewrapProvider(settings.Sandbox, TimeProvider.System);
-        var starts = new Figures("sandbox start");
-        var calls = new Figures("bash builtin in a warm sandbox");
-        var floor = new Figures("bash -c in place");
-        for (var i = 0; i < Starts; i++)
+        var starts = new Figures("from nothing to an answer");
+        var calls = new Figures("call");
+        var floor = new Figures("floor");
+        for (var i = 0; i < WarmUps + Starts; i++)
         {
             var start = Stopwatch.GetTimestamp();
             await provider.Open($"bench_{i}", CancellationToken.None);
-            starts.Add(Stopwatch.GetElapsedTime(start));
+            if (i >= WarmUps)
+            {
+                starts.Add(Stopwatch.GetElapsedTime(start));
+            }
+
             await provider.Destroy($"bench_{i}", CancellationToken.None);
         }
 
@@ -42,9 +48,13 @@ internal static class SandboxStarts
         }
 
         await provider.Destroy("bench", CancellationToken.None);
-        Console.WriteLine(starts);
-        Console.WriteLine(calls);
-        Console.WriteLine(floor);
+        run.Add(Name, starts, 0.50, reachMs: 20);
+        run.Add(Name, starts, 0.95, reachMs: 40);
+        run.Add(new Measure
+        {
+            Name = Name, What = "a `bash` builtin in a warm sandbox, p50", Here = calls.P50, Unit = "ms", Reach = 1.5,
+            Floor = floor.P50, FloorIs = "`bash -c` in place", Ratio = calls.P50 / floor.P50,
+        });
         Directory.Delete(folder, recursive: true);
     }
 }

@@ -12,6 +12,8 @@ internal static class Stops
     private const int WarmUps = 10;
     private const int Interrupts = 150;
     private const int Kills = 60;
+    private const double InterruptMsMax = 100;
+    private const double KillMsMax = 1_000;
 
     /// <summary>Between two looks at the process table: a look costs more than it waits.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(1);
@@ -19,23 +21,24 @@ internal static class Stops
     private static int _commands;
 
     /// <summary>From the interrupt to <c>session.status_idle</c> on the stream.</summary>
-    public static async Task Interrupt()
+    public static async Task Interrupt(BenchRun run)
     {
-        await Interrupt("interrupt of an answer, to idle", Streams, stream => BenchServer.Until(stream, "event_delta"));
-        await Interrupt("interrupt of a command, to idle", Sleeps, _ => Sleeper());
+        await Interrupt(run, "an answer, to idle", Streams, stream => BenchServer.Until(stream, "event_delta"));
+        await Interrupt(run, "a command, to idle", Sleeps, _ => Sleeper());
     }
 
     /// <summary>From the kill to the end of each thing that it ends.</summary>
-    public static async Task Kill()
+    public static async Task Kill(BenchRun run)
     {
-        await KillAnswers();
-        await KillCommands();
+        await KillAnswers(run);
+        await KillCommands(run);
     }
 
     private static async Task Interrupt(
-        string name, Func<JsonElement, Reply> model, Func<IAsyncEnumerator<SseItem<string>>, Task> begun)
+        BenchRun run, string name, Func<JsonElement, Reply> model,
+        Func<IAsyncEnumerator<SseItem<string>>, Task> begun)
     {
-        await using var server = await BenchServer.Start(model);
+        await using var server = await run.StartServer(model);
         var session = await server.NewSession(await server.NewAgent());
         await using var stream = await server.Stream(session);
         var figures = new Figures(name);
@@ -54,14 +57,14 @@ internal static class Stops
             await sent;
         }
 
-        Console.WriteLine(figures);
+        Report(run, "interrupt", figures, InterruptMsMax);
     }
 
-    private static async Task KillAnswers()
+    private static async Task KillAnswers(BenchRun run)
     {
-        await using var server = await BenchServer.Start(Streams);
+        await using var server = await run.StartServer(Streams);
         var body = await server.NewAgent();
-        var (request, told) = (new Figures("kill of an answer, to the request's end"), Told("an answer"));
+        var (request, told) = (new Figures("an answer, to the request's end"), Told("an answer"));
         for (var i = 0; i < WarmUps + Kills; i++)
         {
             var session = await server.NewSession(body);
@@ -72,15 +75,15 @@ internal static class Stops
                 server.Model.Script.Abandoned(CancellationToken.None));
         }
 
-        Console.WriteLine(request);
-        Console.WriteLine(told);
+        Report(run, "kill", request, KillMsMax);
+        Report(run, "kill", told, KillMsMax);
     }
 
-    private static async Task KillCommands()
+    private static async Task KillCommands(BenchRun run)
     {
-        await using var server = await BenchServer.Start(Sleeps);
+        await using var server = await run.StartServer(Sleeps);
         var body = await server.NewAgent();
-        var (gone, told) = (new Figures("kill of a command, to its processes' end"), Told("a command"));
+        var (gone, told) = (new Figures("a command, to its processes' end"), Told("a command"));
         for (var i = 0; i < WarmUps + Kills; i++)
         {
             var session = await server.NewSession(body);
@@ -90,8 +93,8 @@ internal static class Stops
             await Kill(server, session, stream, i < WarmUps ? null : (gone, told), Gone(process));
         }
 
-        Console.WriteLine(gone);
-        Console.WriteLine(told);
+        Report(run, "kill", gone, KillMsMax);
+        Report(run, "kill", told, KillMsMax);
     }
 
     private static async Task Kill(
@@ -113,7 +116,13 @@ internal static class Stops
         return Stopwatch.GetElapsedTime(start);
     }
 
-    private static Figures Told(string what) => new($"kill of {what}, to status_terminated");
+    private static Figures Told(string what) => new($"{what}, to status_terminated");
+
+    private static void Report(BenchRun run, string name, Figures figures, double reachMs)
+    {
+        run.Add(name, figures, 0.50, reachMs);
+        run.Add(name, figures, 0.99, reachMs);
+    }
 
     private static Reply Streams(JsonElement request) => Reply.Hang("half an answer");
 

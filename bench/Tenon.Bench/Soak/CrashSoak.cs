@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
@@ -29,9 +28,6 @@ internal static class CrashSoak
 
     private const int KillMaxMs = 1_500;
 
-    /// <summary>After so many kills one waits until every session has gone on, which is timed.</summary>
-    private const int TimedEvery = 10;
-
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
 
     /// <summary>A session that has not gone on by then will not.</summary>
@@ -40,56 +36,71 @@ internal static class CrashSoak
     public static async Task<int> Run(string[] args)
     {
         var options = new ConfigurationBuilder().AddCommandLine(args).Build();
-        var kills = options.GetValue("kills", 200);
-        var seed = options.GetValue("seed", Environment.TickCount);
-        Console.WriteLine(FormattableString.Invariant($"soak crash: {kills} kills, seed {seed}"));
+        var plan = new CrashPlan
+        {
+            Kills = options.GetValue("kills", 200),
+            Sessions = options.GetValue("sessions", 20),
+            Seed = options.GetValue("seed", Environment.TickCount),
+            Postgres = options["postgres"],
+        };
+        Console.WriteLine(FormattableString.Invariant($"soak crash: {plan.Kills} kills, seed {plan.Seed}"));
+        var result = await Run(plan, Console.WriteLine);
+        Report(result, plan.Kills);
+        return result.Faults.IsClean ? 0 : 1;
+    }
+
+    /// <param name="say">Told what happens, a line at a time.</param>
+    public static async Task<CrashResult> Run(CrashPlan plan, Action<string> say)
+    {
         await using var model = new AnthropicService { Responder = SoakModel.Answer };
-        await using var server = new SoakServer(model.Url, options["postgres"]);
-        Console.WriteLine($"data: {server.Data}, removed when all counts are zero");
+        model.Script.KeepsRequests = false;
+        await using var server = new SoakServer(model.Url, plan.Postgres);
+        say($"data: {server.Data}, removed when all counts are zero");
         server.Start();
         await server.Ready(CancellationToken.None);
-        var sessions = await Open(server, options.GetValue("sessions", 20));
+        var sessions = await Open(server, plan.Sessions);
         using var enough = new CancellationTokenSource();
         var running = sessions.ConvertAll(session => Task.Run(() => session.Run(enough.Token)));
-        var killing = KillAgainAndAgain(server, sessions, kills, new Random(seed));
+        var killing = KillAgainAndAgain(server, sessions, plan, say);
         await await Task.WhenAny([killing, .. running]);
-        var back = await killing;
+        var (ready, back) = await killing;
         await enough.CancelAsync();
         await Task.WhenAll(running).WaitAsync(GoOnTime);
 
         var faults = (await Task.WhenAll(sessions.Select(session => session.Check()))).Aggregate((a, b) => a + b);
-        Report(faults, sessions, kills, back);
-        if (!faults.IsClean)
+        if (faults.IsClean)
         {
-            return 1;
+            foreach (var session in sessions)
+            {
+                using var deleted = await server.Client.DeleteAsync($"/v1/sessions/{session.Id}");
+            }
+
+            await server.Kill();
+            Directory.Delete(server.Data, recursive: true);
         }
 
-        foreach (var session in sessions)
-        {
-            using var deleted = await server.Client.DeleteAsync($"/v1/sessions/{session.Id}");
-        }
-
-        await server.Kill();
-        Directory.Delete(server.Data, recursive: true);
-        return 0;
+        return new CrashResult(faults, sessions, ready, back);
     }
 
-    private static async Task<Figures> KillAgainAndAgain(
-        SoakServer server, List<SoakSession> sessions, int kills, Random random)
+    private static async Task<(Figures Ready, Figures Back)> KillAgainAndAgain(
+        SoakServer server, List<SoakSession> sessions, CrashPlan plan, Action<string> say)
     {
-        var back = new Figures("from start to all going on");
-        for (var kill = 1; kill <= kills; kill++)
+        var (ready, back) = (new Figures("from start to taking requests"), new Figures("from start to all going on"));
+        var random = new Random(plan.Seed);
+        for (var kill = 1; kill <= plan.Kills; kill++)
         {
-            await Task.Delay(random.Next(KillMaxMs));
+            await Task.Delay(random.Next(plan.KillMinMs, plan.KillMinMs + KillMaxMs));
             var atWork = sessions.FindAll(session => session.IsAtWork);
             await server.Kill();
             var started = Stopwatch.GetTimestamp();
             server.Start();
-            if (kill % TimedEvery == 0)
+            if (kill % plan.TimedEvery == 0)
             {
+                await server.Ready(CancellationToken.None);
+                ready.Add(Stopwatch.GetElapsedTime(started));
                 await Until(() => atWork.TrueForAll(session => session.LastEventAt > started || !session.IsAtWork));
                 back.Add(Stopwatch.GetElapsedTime(started));
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                say(BenchRun.Invariant(
                     $"  {kill} kills; all {atWork.Count} at work went on after {back.Last.TotalSeconds:0.0} s"));
             }
             else if (kill % EarlyKillEvery == 0)
@@ -102,7 +113,7 @@ internal static class CrashSoak
             }
         }
 
-        return back;
+        return (ready, back);
     }
 
     private static async Task Until(Func<bool> isSo)
@@ -143,8 +154,9 @@ internal static class CrashSoak
         return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
     }
 
-    private static void Report(SoakFaults faults, List<SoakSession> sessions, int kills, Figures back)
+    private static void Report(CrashResult result, int kills)
     {
+        var (faults, sessions, _, back) = result;
         var turns = sessions.Sum(session => session.Messages.Count);
         Console.WriteLine(
             $"""
@@ -162,3 +174,26 @@ internal static class CrashSoak
             """);
     }
 }
+
+/// <summary>How many sessions work, and how often they are disturbed.</summary>
+internal sealed record CrashPlan
+{
+    public required int Kills { get; init; }
+
+    public required int Sessions { get; init; }
+
+    /// <summary>Of the moments at which the server is killed.</summary>
+    public required int Seed { get; init; }
+
+    /// <summary>A connection string; null for SQLite.</summary>
+    public string? Postgres { get; init; }
+
+    /// <summary>After so many kills one waits until every session has gone on, which is timed.</summary>
+    public int TimedEvery { get; init; } = 10;
+
+    /// <summary>The server works at least so long, in milliseconds, before it is killed.</summary>
+    public int KillMinMs { get; init; }
+}
+
+/// <summary>What was counted, and how long the timed starts took.</summary>
+internal sealed record CrashResult(SoakFaults Faults, List<SoakSession> Sessions, Figures Ready, Figures Back);

@@ -39,6 +39,9 @@ public sealed class ScriptedService : IAsyncDisposable
     /// <summary>The address with no path and no slash at its end.</summary>
     public string Url { get; }
 
+    /// <summary>False forgets requests at once, for runs whose memory is measured.</summary>
+    public bool KeepsRequests { get; set; } = true;
+
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<ServiceRequest> Requests => [.. requests];
 
@@ -72,10 +75,13 @@ public sealed class ScriptedService : IAsyncDisposable
     {
         var body = await JsonSerializer.DeserializeAsync<JsonElement>(
             http.Request.Body, cancellationToken: http.RequestAborted);
-        var request = new ServiceRequest(body, http.Request.Headers.ToDictionary(
-            header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase));
-        requests.Enqueue(request);
-        arrivals.Writer.TryWrite(request);
+        if (KeepsRequests)
+        {
+            var request = new ServiceRequest(body, http.Request.Headers.ToDictionary(
+                header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+            requests.Enqueue(request);
+            arrivals.Writer.TryWrite(request);
+        }
 
         var reply = script.TryDequeue(out var next) ? next
             : Responder?.Invoke(body) ?? Reply.Error(StatusCodes.Status500InternalServerError, "empty_script");
