@@ -40,8 +40,9 @@ public static class Backup
         var settings = SettingsReader.Read(rest, variables);
 
         // An installation on another database server has none in its folder.
-        var hasDatabase = File.Exists(Path.Combine(settings.DataDirectory, DataFolder.DatabaseName))
-            || !Directory.Exists(Path.Combine(settings.DataDirectory, "files"));
+        var hasDatabase = settings.Postgres is null
+            && (File.Exists(Path.Combine(settings.DataDirectory, DataFolder.DatabaseName))
+                || !Directory.Exists(Path.Combine(settings.DataDirectory, "files")));
         return Try(output, cancellationToken =>
         {
             new BackupWriter(settings.Sandbox, TimeProvider.System, output.WriteLine)
