@@ -47,8 +47,7 @@ internal static class LogLength
 
     private static async Task<(TimeSpan Next, TimeSpan Cold)> Sample(BenchServer server, string body, int length)
     {
-        var talk = await Talk.Open(server, body);
-        await talk.Turn();
+        await using var talk = await Talk.Open(server, body);
         for (var grown = Lengths[0]; grown < length; grown += GrowthEach)
         {
             await server.Interrupt(talk.Session, Math.Min(GrowthEach, length - grown));

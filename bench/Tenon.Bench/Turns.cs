@@ -1,46 +1,46 @@
 using System.Diagnostics;
-using System.Net.ServerSentEvents;
 using System.Text.Json;
 using Tenon.Server.Tests.Support;
 
 namespace Tenon.Bench;
 
-/// <summary>Whole turns: text by many sessions at once, and one with a command in a warm sandbox.</summary>
+/// <summary>
+/// Whole turns: text by many sessions at once, and one with a command in a warm sandbox. No session gets old, for its
+/// model is sent all that was said before.
+/// </summary>
 internal static class Turns
 {
-    private const int Rounds = 5;
-    private const int WarmUpsEach = 20;
-    private const int ToolTurns = 200;
-    private const int ToolWarmUps = 200;
+    private const int Rounds = 4;
+    private const int TurnsEach = 10;
+    private const int ToolSessions = 20;
+    private const int ToolWarmUps = 20;
 
-    /// <summary>Sessions at once, the turns of each in a round, and the turns a second to reach.</summary>
-    private static readonly (int Sessions, int TurnsEach, double? Reach)[] Loads =
-        [(1, 200, null), (64, 25, 1_000), (256, 6, null)];
+    /// <summary>Sessions at once, sessions in all in a round, and the turns a second to reach.</summary>
+    private static readonly (int AtOnce, int Sessions, double? Reach)[] Loads =
+        [(1, 20, null), (64, 128, 1_000), (256, 256, null)];
 
     public static async Task Text(BenchRun run)
     {
         await using var server = await run.StartServer(_ => Reply.Text("hello ", "world"));
         using var direct = new ModelCall(server.Model.Url);
         var body = await server.NewAgent();
-        var talks = await Task.WhenAll(Enumerable.Range(0, Loads.Max(load => load.Sessions))
-            .Select(_ => Talk.Open(server, body)));
         var rates = Loads.ToDictionary(load => load, _ => new List<(double Through, double Bare)>());
-        await Rate(talks.Length, WarmUpsEach, i => talks[i].Turn());
-        await Rate(talks.Length, WarmUpsEach, _ => direct.FirstPiece());
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round <= Rounds; round++)
         {
             foreach (var load in Loads)
             {
-                var through = await Rate(load.Sessions, load.TurnsEach, i => talks[i].Turn());
-                rates[load].Add((through, await Rate(load.Sessions, load.TurnsEach, _ => direct.FirstPiece())));
+                await using var talks = await Talks.Open(server, body, load.Sessions);
+                var through = await Rate(load.AtOnce, load.Sessions, i => talks[i].Turn());
+                rates[load].Add((through, await Rate(load.AtOnce, load.Sessions, _ => direct.FirstPiece())));
             }
         }
 
         foreach (var (load, pairs) in rates)
         {
+            pairs.RemoveAt(0); // It warmed both up.
             run.Add(new Measure
             {
-                Name = "text-turns", What = $"text turns, {load.Sessions} at once", Unit = "a second",
+                Name = "text-turns", What = $"text turns, {load.AtOnce} at once", Unit = "a second",
                 Here = Figures.Median(pairs.Select(pair => pair.Through)), Reach = load.Reach, MoreIsBetter = true,
                 Floor = Figures.Median(pairs.Select(pair => pair.Bare)), FloorIs = "straight to the model service",
                 Ratio = Figures.Median(pairs.Select(pair => pair.Through / pair.Bare)),
@@ -52,39 +52,44 @@ internal static class Turns
     {
         await using var server = await run.StartServer(Answer);
         using var direct = new ModelCall(server.Model.Url);
-        var talk = await Talk.Open(server, await server.NewAgent());
+        var body = await server.NewAgent();
         var (through, floor) = (new Figures("two model requests and a `bash echo`"), new Figures("floor"));
-        for (var i = 0; i < ToolWarmUps + ToolTurns; i++)
+        for (var session = 0; session < ToolWarmUps + ToolSessions; session++)
         {
-            var (turn, bare) = (await Time(talk.Turn), await Time(() => WithoutTenon(direct)));
-            if (i >= ToolWarmUps)
+            await using var talks = await Talks.Open(server, body, 1);
+            for (var i = 0; i < TurnsEach; i++)
             {
-                through.Add(turn);
-                floor.Add(bare);
+                var (turn, bare) = (await Time(talks[0].Turn), await Time(() => WithoutTenon(direct)));
+                if (session >= ToolWarmUps)
+                {
+                    through.Add(turn);
+                    floor.Add(bare);
+                }
             }
         }
 
         run.Add(new Measure
         {
-            Name = "tool-turn", What = "two model requests and a `bash echo`, p50",
-            Here = through.P50, Unit = "ms", Reach = 15,
+            Name = "tool-turn", What = $"{through.Name}, p50", Here = through.P50, Unit = "ms", Reach = 15,
             Floor = floor.P50, FloorIs = "both requests and `bash -c echo`, bare", Ratio = through.P50 / floor.P50,
         });
         run.Add("tool-turn", through, 0.99);
     }
 
-    /// <summary>Units of work a second by so many at once.</summary>
-    private static async Task<double> Rate(int atOnce, int each, Func<int, Task> work)
+    /// <summary>Units of work a second, ten by each session.</summary>
+    private static async Task<double> Rate(int atOnce, int sessions, Func<int, Task> work)
     {
         var start = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, atOnce).Select(i => Task.Run(async () =>
-        {
-            for (var turn = 0; turn < each; turn++)
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, sessions), new ParallelOptions { MaxDegreeOfParallelism = atOnce },
+            async (i, _) =>
             {
-                await work(i);
-            }
-        })));
-        return atOnce * each / Stopwatch.GetElapsedTime(start).TotalSeconds;
+                for (var turn = 0; turn < TurnsEach; turn++)
+                {
+                    await work(i);
+                }
+            });
+        return sessions * TurnsEach / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private static async Task<TimeSpan> Time(Func<Task> work)
@@ -114,24 +119,5 @@ internal static class Turns
         return last.GetProperty("type").GetString() == "tool_result"
             ? Reply.Text("done")
             : Reply.ToolUse("bash", new { command = "echo hi" });
-    }
-}
-
-/// <summary>A session and a stream of it that stays open.</summary>
-internal sealed class Talk(BenchServer server, string session, IAsyncEnumerator<SseItem<string>> stream)
-{
-    public string Session => session;
-
-    public static async Task<Talk> Open(BenchServer server, string body)
-    {
-        var session = await server.NewSession(body);
-        return new Talk(server, session, await server.Stream(session));
-    }
-
-    /// <summary>A message, and all that follows it.</summary>
-    public async Task Turn()
-    {
-        await server.Send(session);
-        await BenchServer.Until(stream, "session.status_idle");
     }
 }
