@@ -14,7 +14,8 @@ public static class Usage
               ./tenon test      run every test
               ./tenon bench     measure this machine
               ./tenon soak      kill a server at random while sessions work, and count what was lost
-              ./tenon doctor    what this machine can and cannot do, and the fix for each
+              ./tenon doctor    what this machine can and cannot do, and the fix for each; with --probe, every
+                                known way out of a sandbox is tried here
 
             serve takes:
             """);
