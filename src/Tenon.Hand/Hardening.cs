@@ -6,7 +6,6 @@ namespace Tenon.Hand;
 internal static unsafe class Hardening
 {
     private const int SetDumpable = 4;
-    private const int LimitCore = 4;
     private const int LimitProcesses = 6;
     private const int LimitDescriptors = 7;
     private const int SetDescriptorFlags = 2;
@@ -31,7 +30,6 @@ internal static unsafe class Hardening
         // NOTE: not dumpable, so that commands of the same user can neither trace the hand nor open its descriptors.
         _ = Kernel.ProcessControl(SetDumpable, 0, 0, 0, 0);
         _ = Kernel.FileControl(listenDescriptor, SetDescriptorFlags, CloseOnExecFlag);
-        Limit(LimitCore, 0);
         Limit(LimitDescriptors, DescriptorsMax);
         if (processesMax > 0)
         {

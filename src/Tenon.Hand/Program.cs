@@ -5,6 +5,11 @@ using Tenon.Hand.Processes;
 using Tenon.Hand.Tools;
 using Tenon.Wire.Hand;
 
+if (args is ["try", .. var words])
+{
+    return Attempt.Run(words);
+}
+
 // The hand: init of a sandbox. Usage: Tenon.Hand INSTANCE PROCESSES_MAX, with a listening socket as descriptor 3.
 if (args.Length != 2 || !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out var processesMax))
 {

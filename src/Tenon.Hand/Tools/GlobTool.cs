@@ -7,6 +7,10 @@ namespace Tenon.Hand.Tools;
 /// <summary><c>glob</c>: files whose path matches, newest first. <c>**</c> is any number of directories.</summary>
 internal static class GlobTool
 {
+    // Among those changed at the same time, the first in the alphabet counts as the newest.
+    private static readonly Comparer<(DateTime Changed, string Path)> OldestFirst = Comparer<(DateTime, string)>.Create(
+        (a, b) => a.Item1 != b.Item1 ? a.Item1.CompareTo(b.Item1) : string.CompareOrdinal(b.Item2, a.Item2));
+
     private static readonly TimeSpan MatchTime = TimeSpan.FromSeconds(1);
 
     public static ToolAnswer Run(ToolInput input, CancellationToken cancellationToken)
@@ -25,22 +29,34 @@ internal static class GlobTool
         }
 
         var matcher = Matcher(pattern);
-        var found = new List<(DateTime Changed, string Path)>();
+        var newest = new PriorityQueue<(DateTime Changed, string Path), (DateTime, string)>(OldestFirst);
         foreach (var file in TreeWalk.Files(root, cancellationToken))
         {
             if (matcher.IsMatch(Path.GetRelativePath(root, file.FullName)) && Kernel.IsRegularFile(file.FullName))
             {
-                found.Add((file.LastWriteTimeUtc, file.FullName));
+                var match = (file.LastWriteTimeUtc, file.FullName);
+                newest.Enqueue(match, match);
+                if (newest.Count > ToolLimits.GlobPaths)
+                {
+                    // Only so many are kept at any time: a tree may have any number.
+                    newest.Dequeue();
+                }
             }
         }
 
-        return ToolAnswer.Ok(found.Count == 0
-            ? "no matches"
-            : string.Join('\n', found
-                .OrderByDescending(match => match.Changed)
-                .ThenBy(match => match.Path, StringComparer.Ordinal)
-                .Take(ToolLimits.GlobPaths)
-                .Select(match => match.Path)));
+        return ToolAnswer.Ok(newest.Count == 0 ? "no matches" : string.Join('\n', NewestFirst(newest)));
+    }
+
+    private static string[] NewestFirst(
+        PriorityQueue<(DateTime Changed, string Path), (DateTime, string)> found)
+    {
+        var paths = new string[found.Count];
+        for (var i = paths.Length - 1; i >= 0; i--)
+        {
+            paths[i] = found.Dequeue().Path;
+        }
+
+        return paths;
     }
 
     private static Regex Matcher(string pattern)

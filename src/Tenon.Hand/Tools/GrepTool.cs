@@ -40,21 +40,32 @@ internal sealed class GrepTool(Children children)
         var found = new StringBuilder();
         var deadline = Environment.TickCount64 + (long)ToolLimits.GrepTime.TotalMilliseconds;
         var files = File.Exists(root) ? [new FileInfo(root)] : TreeWalk.Files(root, cancellationToken);
-        foreach (var file in files.Where(file => Kernel.IsRegularFile(file.FullName)))
+        try
+        {
+            foreach (var file in files.Where(file => Kernel.IsRegularFile(file.FullName)))
+            {
+                if (!Search(file, regex, found, GoOn))
+                {
+                    return ToolAnswer.Ok(found.ToString());
+                }
+            }
+        }
+        catch (TimeoutException)
+        {
+            // From GoOn, out of the middle of a large file.
+            return ToolAnswer.Error($"{found}grep: stopped after {ToolLimits.GrepTime.TotalSeconds} s");
+        }
+
+        return ToolAnswer.Ok(found.Length == 0 ? "no matches" : found.ToString().TrimEnd('\n'));
+
+        void GoOn()
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (Environment.TickCount64 > deadline)
             {
-                return ToolAnswer.Error($"{found}grep: stopped after {ToolLimits.GrepTime.TotalSeconds} s");
-            }
-
-            if (!Search(file, regex, found))
-            {
-                return ToolAnswer.Ok(found.ToString());
+                throw new TimeoutException();
             }
         }
-
-        return ToolAnswer.Ok(found.Length == 0 ? "no matches" : found.ToString().TrimEnd('\n'));
     }
 
     private static Regex Compile(string pattern)
@@ -71,20 +82,15 @@ internal sealed class GrepTool(Children children)
     }
 
     /// <summary>False when the answer is full.</summary>
-    private static bool Search(FileInfo file, Regex regex, StringBuilder found)
+    private static bool Search(FileInfo file, Regex regex, StringBuilder found, Action goOn)
     {
         try
         {
-            var number = 0;
-            foreach (var line in File.ReadLines(file.FullName))
+            goOn();
+            using var lines = new TextLines(file.FullName, ToolLimits.GrepLineChars, goOn);
+            while (lines.Next())
             {
-                number++;
-                if (line.Contains('\0', StringComparison.Ordinal))
-                {
-                    return true;
-                }
-
-                if (line.Length > ToolLimits.GrepLineChars || !regex.IsMatch(line))
+                if (lines.Line is not { } line || !regex.IsMatch(line))
                 {
                     continue;
                 }
@@ -95,7 +101,7 @@ internal sealed class GrepTool(Children children)
                     return false;
                 }
 
-                found.Append(CultureInfo.InvariantCulture, $"{file.FullName}:{number}:{line}\n");
+                found.Append(CultureInfo.InvariantCulture, $"{file.FullName}:{lines.Number}:{line}\n");
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -7,9 +7,17 @@ namespace Tenon.Server.Configuration;
 /// </summary>
 public static class Doctor
 {
+    private const string ProbeFlag = "--probe";
+
     public static async Task<int> Run(IReadOnlyList<string> arguments)
     {
-        var settings = SettingsReader.Read(arguments, Environment.GetEnvironmentVariables());
+        var settings = SettingsReader.Read(
+            [.. arguments.Where(argument => argument != ProbeFlag)], Environment.GetEnvironmentVariables());
+        return arguments.Contains(ProbeFlag) ? await Probe(settings) : await Look(settings);
+    }
+
+    private static async Task<int> Look(Settings settings)
+    {
         Console.WriteLine("Settings");
         foreach (var key in SettingKeys.All)
         {
@@ -33,6 +41,39 @@ public static class Doctor
             held ? "Tenon can serve here." : "Tenon will not serve here until the marked lines are mended.");
         return held ? 0 : 1;
     }
+
+    /// <summary>
+    /// <c>tenon doctor --probe</c>: every known way out of a sandbox is tried here. 1 when one was found.
+    /// </summary>
+    private static async Task<int> Probe(Settings settings)
+    {
+        if (!Print("Prerequisites", SandboxPrerequisites.Check(settings.Sandbox)))
+        {
+            return 1;
+        }
+
+        var results = await SandboxSelfTest.RunAll(settings.Sandbox, TimeProvider.System, CancellationToken.None);
+        Console.WriteLine();
+        Console.WriteLine("Probes (docs/operations/security.md says what each means)");
+        foreach (var result in results)
+        {
+            Console.WriteLine(Line(result));
+        }
+
+        int Count(ProbeOutcome outcome) => results.Count(result => result.Outcome == outcome);
+        Console.WriteLine();
+        Console.WriteLine(
+            $"{Count(ProbeOutcome.Held)} held, {Count(ProbeOutcome.Failed)} failed, "
+            + $"{Count(ProbeOutcome.NotTried)} not tried.");
+        return Count(ProbeOutcome.Failed) == 0 ? 0 : 1;
+    }
+
+    private static string Line(ProbeResult result) => result.Outcome switch
+    {
+        ProbeOutcome.Held => $"  \u2713 {result.Number,-4} {result.Name}",
+        ProbeOutcome.NotTried => $"  - {result.Number,-4} {result.Name}: not tried: {result.Detail}",
+        _ => $"  \u2717 {result.Number,-4} {result.Name}: it answered: {result.Detail}\n         {result.Fix}",
+    };
 
     /// <summary>Refuses a start on a machine that cannot hold a sandbox.</summary>
     /// <exception cref="SettingsException">What is missing or does not hold, and what to type.</exception>

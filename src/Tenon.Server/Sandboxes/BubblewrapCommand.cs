@@ -17,9 +17,18 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
     private const int GateDescriptor = 6;
 
     private const string Home = "/home/" + SandboxEtc.User;
-    private const string HandInside = "/run/tenon/hand";
+    /// <summary>The hand, as a command in a sandbox finds it.</summary>
+    public const string HandInside = "/run/tenon/hand";
+
     private const string InsideUid = "1000";
     private static readonly Version CountsByNamespace = new(5, 14);
+
+    /// <summary>
+    /// What the kernel tells everyone about the host: how it was booted, where its code lies, its keys, and the beat
+    /// of its devices, from which typing can be told. Inside, they are empty.
+    /// </summary>
+    internal static IReadOnlyList<string> Masked { get; } =
+        ["/proc/cmdline", "/proc/kallsyms", "/proc/keys", "/proc/interrupts"];
 
     private static readonly string[] TopDirectories = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
@@ -70,6 +79,11 @@ internal sealed class BubblewrapCommand(SandboxOptions options, SandboxFiles fil
         }
 
         command.AddRange(["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]);
+        foreach (var path in Masked.Where(File.Exists))
+        {
+            command.AddRange(["--ro-bind", Path.Combine(files.Shared, SandboxFiles.EmptyName), path]);
+        }
+
         AddMemory(command, options.SharedMemoryBytes, "/dev/shm");
         AddMemory(command, options.TmpBytes, "/tmp");
         command.AddRange(["--symlink", "/tmp", "/var/tmp"]);

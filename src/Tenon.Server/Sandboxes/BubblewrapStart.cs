@@ -28,6 +28,8 @@ internal sealed class BubblewrapStart(
 
     public async Task<StartedSandbox> Run(SandboxFolder folder, int? uid, string instance, string socketPath)
     {
+        // The sandbox inherits it, and its filter keeps it. The server, which has keys in memory, shall leave none too.
+        LinuxCalls.ForbidCoreDumps();
         try
         {
             return await Attempt(folder, uid, instance, socketPath);

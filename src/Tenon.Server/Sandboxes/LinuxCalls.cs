@@ -33,6 +33,14 @@ internal static unsafe partial class LinuxCalls
         return copy >= 0 ? new SafeFileHandle(copy, true) : throw Failure("a descriptor could not be copied");
     }
 
+    /// <summary>A copy that a child would inherit, unless who starts it takes care.</summary>
+    public static SafeFileHandle DuplicateInheritable(SafeHandle handle)
+    {
+        const int Duplicate = 0;
+        var copy = fcntl((int)handle.DangerousGetHandle(), Duplicate, SafeDescriptor);
+        return copy >= 0 ? new SafeFileHandle(copy, true) : throw Failure("a descriptor could not be copied");
+    }
+
     public static (SafeFileHandle Read, SafeFileHandle Write) Pipe()
     {
         var ends = stackalloc int[2];
@@ -66,6 +74,25 @@ internal static unsafe partial class LinuxCalls
         while (ready < 0 && Marshal.GetLastPInvokeError() == Interrupted);
 
         return ready == 1;
+    }
+
+    /// <summary>
+    /// Sees to it that this process, and all that it starts from now on, leave no image of their memory when they
+    /// crash. Without effect where the server was started with a hard limit of zero.
+    /// </summary>
+    /// <remarks>
+    /// One byte, which is too small for any file, and which the kernel takes for "no core handler either". With zero
+    /// it would still hand a crash to a handler that the host has set, and that runs as the host's root.
+    /// </remarks>
+    public static void ForbidCoreDumps()
+    {
+        const int CoreLimit = 4;
+        var limit = stackalloc ulong[2];
+        if (prlimit(0, CoreLimit, null, limit) == 0 && limit[1] > 0)
+        {
+            limit[0] = 1;
+            _ = prlimit(0, CoreLimit, limit, null);
+        }
     }
 
     /// <summary>Reaps a child if it is dead. True when there is nothing left to reap.</summary>
@@ -166,6 +193,9 @@ internal static unsafe partial class LinuxCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int poll(PollEntry* entries, nuint count, int milliseconds);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int prlimit(int pid, int resource, ulong* value, ulong* old);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int waitpid(int pid, int* status, int options);

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Tenon.Server.Sandboxes;
 
 /// <summary>
-/// Bounds a sandbox's memory and processes by a control group, version 1 or 2, where the server may make one: as
-/// root, and with the controllers at hand. Elsewhere there is no such bound, and <c>tenon doctor</c> says so.
+/// Bounds a sandbox's memory, processes and processor time by a control group, version 1 or 2, where the server may
+/// make one: as root, and with the controllers at hand. Elsewhere there is no such bound, and <c>tenon doctor</c> says
+/// so.
 /// </summary>
 internal sealed class SandboxCgroup
 {
@@ -18,6 +19,11 @@ internal sealed class SandboxCgroup
 
     private const string Mount = "/sys/fs/cgroup";
     private const string Ours = "tenon";
+    private const string Needed = "+memory +pids";
+    private const string Quota = "cpu.cfs_quota_us";
+
+    /// <summary>What the kernel takes unless it is told otherwise; a quota is a share of it.</summary>
+    private const int PeriodMicroseconds = 100_000;
 
     private readonly SandboxOptions _options;
     private readonly TimeProvider _time;
@@ -32,8 +38,11 @@ internal sealed class SandboxCgroup
         _parents = SandboxFiles.IsRoot ? Parents() : [];
     }
 
-    /// <summary>Whether sandboxes are bounded.</summary>
-    public bool IsAvailable => _parents.Length > 0;
+    /// <summary>Whether the memory and the processes of sandboxes are bounded.</summary>
+    public bool IsAvailable => Bounds(_unified ? "memory.max" : "memory.limit_in_bytes");
+
+    /// <summary>Whether their processor time is bounded too.</summary>
+    public bool BoundsTime => Bounds(_unified ? "cpu.max" : Quota);
 
     /// <summary>Makes the group of a sandbox that is about to run and puts its init there.</summary>
     public void Join(string instance, int pid)
@@ -44,7 +53,7 @@ internal sealed class SandboxCgroup
             Directory.CreateDirectory(group);
             foreach (var (file, value) in Limits().Where(limit => File.Exists(Path.Combine(group, limit.File))))
             {
-                File.WriteAllText(Path.Combine(group, file), value.ToString(CultureInfo.InvariantCulture));
+                Set(Path.Combine(group, file), value);
             }
 
             File.WriteAllText(Path.Combine(group, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
@@ -73,6 +82,20 @@ internal sealed class SandboxCgroup
         }
     }
 
+    private bool Bounds(string file) => _parents.Any(parent => File.Exists(Path.Combine(parent, file)));
+
+    private static void Set(string file, string value)
+    {
+        try
+        {
+            File.WriteAllText(file, value);
+        }
+        catch (IOException) when (file.EndsWith(Quota, StringComparison.Ordinal))
+        {
+            // Version 1 refuses a share that is more than the server's own; then that one bounds the sandbox too.
+        }
+    }
+
     private bool TryRemove(string instance)
     {
         try
@@ -91,12 +114,20 @@ internal sealed class SandboxCgroup
         }
     }
 
-    private IEnumerable<(string File, long Value)> Limits() =>
-    [
-        (_unified ? "memory.max" : "memory.limit_in_bytes", _options.MemoryBytes),
-        ("memory.swap.max", 0),
-        ("pids.max", Math.Max(ProcessesMin, _options.ProcessesMax)),
-    ];
+    private IEnumerable<(string File, string Value)> Limits()
+    {
+        var time = (_options.CpuPercent * (PeriodMicroseconds / 100)).ToString(CultureInfo.InvariantCulture);
+        return
+        [
+            (_unified ? "memory.max" : "memory.limit_in_bytes", Text(_options.MemoryBytes)),
+            ("memory.swap.max", "0"),
+            ("pids.max", Text(Math.Max(ProcessesMin, _options.ProcessesMax))),
+            (Quota, time),
+            ("cpu.max", $"{time} {Text(PeriodMicroseconds)}"),
+        ];
+
+        static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+    }
 
     private string[] Parents()
     {
@@ -104,13 +135,15 @@ internal sealed class SandboxCgroup
         {
             if (_unified)
             {
-                Delegate(Mount);
-                var ours = Directory.CreateDirectory($"{Mount}/{Ours}").FullName;
-                Delegate(ours);
+                var ours = $"{Mount}/{Ours}";
+                Delegate(Mount, Needed);
+                Directory.CreateDirectory(ours);
+                Delegate(ours, Needed);
+                TryDelegateTime(ours);
                 return [ours];
             }
 
-            return [.. ((string[])["memory", "pids"])
+            return [.. ((string[])["memory", "pids", "cpu"])
                 .Where(name => File.Exists($"{Mount}/{name}/cgroup.procs"))
                 .Select(name => Directory.CreateDirectory($"{Mount}/{name}/{Ours}").FullName)];
         }
@@ -121,6 +154,19 @@ internal sealed class SandboxCgroup
         }
     }
 
-    private static void Delegate(string group) =>
-        File.WriteAllText(Path.Combine(group, "cgroup.subtree_control"), "+memory +pids");
+    private static void TryDelegateTime(string ours)
+    {
+        try
+        {
+            Delegate(Mount, "+cpu");
+            Delegate(ours, "+cpu");
+        }
+        catch (IOException)
+        {
+            // A kernel that schedules real-time tasks by groups refuses; the doctor says that time is not bounded.
+        }
+    }
+
+    private static void Delegate(string group, string controllers) =>
+        File.WriteAllText(Path.Combine(group, "cgroup.subtree_control"), controllers);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -17,7 +18,11 @@ internal sealed class SandboxFiles
     /// <summary>Where sandboxes stand when the data folder is one that their uids cannot walk into.</summary>
     private const string FallbackRoot = "/var/lib/tenon";
 
+    /// <summary>The file in <see cref="Shared"/> that has nothing in it.</summary>
+    public const string EmptyName = "empty";
+
     private const int SessionIdCharsMax = 128;
+    private const int ComplaintCharsMax = 500;
     private const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
     private const uint Private = 0x1C0; // 0700
     private const uint ReadableProgram = 0x1ED; // 0755
@@ -94,6 +99,12 @@ internal sealed class SandboxFiles
         return record;
     }
 
+    /// <summary>Deletes a session's folder, whatever the sandbox, which has ended, left in it.</summary>
+    /// <remarks>
+    /// By the system's own programs: a sandbox may leave names that are not UTF-8, and trees deeper than a path is
+    /// long, which the platform's library cannot name.
+    /// </remarks>
+    /// <exception cref="SandboxException">Something cannot be deleted; the message says what.</exception>
     public static void Delete(SandboxFolder folder)
     {
         if (!Directory.Exists(folder.Path))
@@ -101,16 +112,30 @@ internal sealed class SandboxFiles
             return;
         }
 
-        try
-        {
-            Directory.Delete(folder.Path, recursive: true);
-        }
-        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
+        if (Run("rm", "-rf", "--one-file-system", "--", folder.Path) is not null)
         {
             // An agent may take its own directories' bits away, which stops an ordinary user's delete.
-            Unlock(new DirectoryInfo(folder.Path));
-            Directory.Delete(folder.Path, recursive: true);
+            _ = Run("chmod", "-R", "u+rwx", "--", folder.Path);
+            if (Run("rm", "-rf", "--one-file-system", "--", folder.Path) is { } complaint)
+            {
+                throw new SandboxException($"The files of a sandbox could not be deleted: {complaint}");
+            }
         }
+    }
+
+    /// <returns>What the program complained of; null when it did its work.</returns>
+    private static string? Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        var complaint = new char[ComplaintCharsMax];
+        var count = process.StandardError.ReadBlock(complaint);
+        while (process.StandardError.Read() >= 0)
+        {
+            // The rest is drained, so that the program ends; one reason is enough.
+        }
+
+        process.WaitForExit();
+        return process.ExitCode == 0 ? null : new string(complaint, 0, count).Trim();
     }
 
     /// <summary>The first directory on the way that another uid cannot pass, or null.</summary>
@@ -196,15 +221,6 @@ internal sealed class SandboxFiles
         LinuxCalls.Mode(path, mode);
     }
 
-    private static void Unlock(DirectoryInfo directory)
-    {
-        LinuxCalls.Mode(directory.FullName, Private);
-        foreach (var inner in directory.EnumerateDirectories().Where(inner => inner.LinkTarget is null))
-        {
-            Unlock(inner);
-        }
-    }
-
     private string PrepareShared()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Root)!);
@@ -214,6 +230,7 @@ internal sealed class SandboxFiles
         Share(Path.Combine(shared, "hand"), File.ReadAllBytes(_options.HandPath), ReadableProgram);
         Share(
             Path.Combine(shared, "filter"), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
+        Share(Path.Combine(shared, EmptyName), [], Readable);
         Etc = SandboxEtc.Prepare(shared);
         return shared;
     }

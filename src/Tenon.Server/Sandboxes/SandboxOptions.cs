@@ -22,7 +22,6 @@ public sealed record SandboxOptions
     /// <summary>A directory whose content a new session finds in its workspace.</summary>
     public string? WorkspaceTemplate { get; init; }
 
-
     /// <summary>Size of <c>/tmp</c>, which is memory.</summary>
     public long TmpBytes { get; init; } = 1024L * 1024 * 1024;
 
@@ -31,6 +30,12 @@ public sealed record SandboxOptions
 
     /// <summary>Memory of a sandbox with all its processes and memory file systems, where it can be bounded.</summary>
     public long MemoryBytes { get; init; } = 4L * 1024 * 1024 * 1024;
+
+    /// <summary>
+    /// Processor time of a sandbox in percent of one core, where it can be bounded: a build gets two cores, and one
+    /// session does not get a large machine.
+    /// </summary>
+    public int CpuPercent { get; init; } = 200;
 
     /// <summary>Processes and threads at once: a parallel build fits, a fork bomb ends.</summary>
     public int ProcessesMax { get; init; } = 1024;

@@ -84,6 +84,9 @@ public static class SandboxPrerequisites
         new("a sandbox's memory is bounded", new SandboxCgroup(options, TimeProvider.System).IsAvailable,
             "control groups, memory and pids",
             "Run the server as root on a host, or in a container with a writable /sys/fs/cgroup."),
+        new("a sandbox's processor time is bounded", new SandboxCgroup(options, TimeProvider.System).BoundsTime,
+            "control group cpu",
+            "Run the server as root on a host, or in a container with a writable /sys/fs/cgroup."),
         new("the size of a workspace is bounded", false, "no quota is set",
             "Keep the data directory on a file system of its own."),
     ];

@@ -19,9 +19,9 @@ public sealed class SandboxIsolationTests
     }
 
     [Theory]
-    [InlineData("--seccomp", 2, "exec 4<&-", "no AF_NETLINK socket, no AF_VSOCK socket")]
-    [InlineData("--seccomp", 2, "", "no AF_VSOCK socket, no descriptor of the server is inherited")]
-    [InlineData("--unshare-all", 1, "", "no network but loopback")]
+    [InlineData("--seccomp", 2, "exec 4<&-", "18, 23a, 24a, 30a")]
+    [InlineData("--seccomp", 2, "", "28a, 30a")]
+    [InlineData("--unshare-all", 1, "", "36a, 36c, 46")]
     public async Task A_sandbox_with_a_part_taken_away_is_found_out(
         string flag, int words, string also, string expected)
     {
@@ -43,7 +43,7 @@ public sealed class SandboxIsolationTests
         var results = await SandboxSelfTest.Run(
             Options(lab) with { BubblewrapPath = weakened }, TimeProvider.System, SandboxLab.Cancelled);
 
-        var broken = results.Where(result => !result.Held).Select(result => result.Name).ToList();
+        var broken = results.Where(result => !result.Held).Select(result => result.Number).ToList();
         Assert.Empty(expected.Split(", ").Except(broken));
     }
 
