@@ -139,7 +139,7 @@ internal static class Appends
             var numbers = Enumerable.Range(1, BatchSize).Select(i => (long)(batch * BatchSize) + i).ToArray();
             await using var command = new NpgsqlCommand(
                 "INSERT INTO log (session, seq, thread, id, type, at, body, internal) "
-                + "SELECT $1, seq, 't', 'sevt_' || seq, 'x', 0, $2, 0 FROM unnest($3) AS s(seq)",
+                + "SELECT $1, seq, 't', 'sevt_' || seq, 'x', 0, $2, false FROM unnest($3) AS s(seq)",
                 connection);
             command.Parameters.AddWithValue($"{Prefix}_bare_{round}");
             command.Parameters.AddWithValue(Body);
