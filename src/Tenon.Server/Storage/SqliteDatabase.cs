@@ -75,6 +75,10 @@ public sealed class SqliteDatabase : IDatabase
             CreatePrivately();
             RefuseDamaged();
             using var context = CreateDbContext();
+
+            // The framework's own lock is a row that a killed start leaves behind, and for which the next one would
+            // wait for ever. The data folder is this process's, so nobody else can be migrating.
+            context.Database.ExecuteSqlRaw("DROP TABLE IF EXISTS \"__EFMigrationsLock\"");
             context.Database.Migrate();
             context.Database.ExecuteSqlRaw("PRAGMA journal_mode=WAL");
         }

@@ -52,6 +52,29 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_start_that_was_killed_while_it_migrated_holds_up_no_later_one()
+    {
+        using var folder = DataFolder.Open(Data);
+        var database = new SqliteDatabase(folder.DatabasePath);
+        database.Migrate();
+        using (var open = database.Open())
+        using (var leave = open.CreateCommand())
+        {
+            leave.CommandText =
+                """
+                CREATE TABLE IF NOT EXISTS "__EFMigrationsLock" ("Id" INTEGER PRIMARY KEY, "Timestamp" TEXT NOT NULL);
+                INSERT INTO "__EFMigrationsLock" VALUES (1, '2026-11-22 12:00:00+00:00')
+                """;
+            leave.ExecuteNonQuery();
+        }
+
+        await Task.Run(database.Migrate, TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        database.Close();
+    }
+
+    [Fact]
     public void A_server_on_a_folder_in_use_does_not_start()
     {
         using var held = DataFolder.Open(Data);
