@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Tenon.Bench;
 using Tenon.Bench.Soak;
+using Tenon.Conformance.Support;
 
 const string Usage =
     """
@@ -68,7 +69,7 @@ foreach (var name in isCore ? [.. benchmarks.Keys] : names)
     await benchmarks[name](run);
 }
 
-var table = isCore ? Path.Combine(SoakServer.Root(), "docs/operations/performance.json") : null;
+var table = isCore ? Repository.PathTo("docs/operations/performance.json") : null;
 if ((options["json"] ?? table) is { } file)
 {
     await run.Write(file);

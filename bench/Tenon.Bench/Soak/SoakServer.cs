@@ -53,7 +53,7 @@ internal sealed class SoakServer : IAsyncDisposable
     public string Output => _program?.Output ?? "";
 
     public void Start() => _program = ChildProgram.Start(
-        [Path.Combine(Root(), "tenon"), "serve", "--urls", _url, "--data", Data], Data, _variables);
+        [Repository.PathTo("tenon"), "serve", "--urls", _url, "--data", Data], Data, _variables);
 
     public async Task Kill()
     {
@@ -105,17 +105,5 @@ internal sealed class SoakServer : IAsyncDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    public static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Tenon.slnx")))
-        {
-            folder = Path.GetDirectoryName(folder.TrimEnd(Path.DirectorySeparatorChar))
-                ?? throw new InvalidOperationException("The soak runs from a clone of the repository.");
-        }
-
-        return folder;
     }
 }

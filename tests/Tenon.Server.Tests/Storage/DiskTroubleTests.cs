@@ -67,9 +67,11 @@ public sealed class DiskTroubleTests : IDisposable
 
         disk.Fill();
         (await session.Post(TestSession.Says("refused while the turn runs"))).Refused(529, "The event log did not");
+
+        // It is woken as soon as there is room, and asks at once.
+        session.Model.Says("kept");
         disk.MakeRoom();
         await HealthOf(server, 200);
-        session.Model.Says("kept");
         gate.SetResult();
         await session.UntilIdle(Cancelled);
 
