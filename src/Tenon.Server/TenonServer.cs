@@ -19,6 +19,12 @@ namespace Tenon.Server;
 public static class TenonServer
 {
     /// <summary>
+    /// Bytes of a request's first line. The longest that a client has reason to send, a list with every filter, is far
+    /// below it; a longer one is refused before there is a request to answer in the documented envelope.
+    /// </summary>
+    private const int RequestLineMax = 32 * 1024;
+
+    /// <summary>
     /// Builds the server; the caller starts it. <paramref name="replace"/> lets a test put in its own clock or model.
     /// </summary>
     /// <param name="madeApiKey">The API key, when this is the first start and none was given.</param>
@@ -30,6 +36,7 @@ public static class TenonServer
             .ConfigureKestrel(kestrel =>
             {
                 kestrel.Limits.MaxRequestBodySize = null; // UseBodyLimit sets it.
+                kestrel.Limits.MaxRequestLineSize = RequestLineMax;
                 kestrel.AddServerHeader = false;
             });
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
