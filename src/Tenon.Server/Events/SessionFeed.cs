@@ -22,7 +22,7 @@ internal sealed class SessionFeed
     private int _holds;
     private bool _closed;
 
-    /// <summary>Returns whether these entries ended a turn.</summary>
+    /// <summary>Returns whether these entries ended a turn that nobody has seen.</summary>
     public bool Publish(IReadOnlyList<LogEntry> entries, DateTimeOffset now)
     {
         lock (_lock)
@@ -120,13 +120,13 @@ internal sealed class SessionFeed
         }
     }
 
-    /// <summary>Closes it for good when nobody reads and no turn is left to be seen.</summary>
+    /// <summary>Closes it for good when nobody reads, and no turn runs or is left to be seen.</summary>
     public bool TryClose(DateTimeOffset now)
     {
         lock (_lock)
         {
             var idle = _holds == 0 && _readers.Count == 0;
-            _closed |= idle && (_turn is null || _turn.IsOver(now));
+            _closed |= idle && (_turn is null or { Seen: true, EndedAt: not null } || _turn.IsOver(now));
             return _closed;
         }
     }
@@ -145,7 +145,7 @@ internal sealed class SessionFeed
             {
                 _turn ??= new Turn(entry.Seq) { Seen = true };
                 _turn.EndedAt = now;
-                ended = true;
+                ended = !_turn.Seen;
             }
         }
 

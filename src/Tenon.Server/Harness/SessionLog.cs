@@ -30,7 +30,7 @@ public sealed class SessionLog(
     public History History { get; } = new();
 
     /// <summary>Makes the row that is saved with every append. Set by the owner, which knows the definition.</summary>
-    public required Func<History, DateTimeOffset, SessionRow> Row { get; init; }
+    public required Func<History, DateTimeOffset, SaveKind, SessionRow> Row { get; init; }
 
     public required Prices Prices { get; init; }
 
@@ -102,7 +102,7 @@ public sealed class SessionLog(
             Session = sessionId,
             ExpectedSeq = expected,
             Entries = entries,
-            Save = new SessionSave(Row(History, now), save),
+            Save = new SessionSave(Row(History, now, save), save),
             Purge = purge,
         });
     }

@@ -176,7 +176,7 @@ public sealed class SessionStarter(
         {
             Prices = prices,
             Budget = definition.Budget,
-            Row = (history, at) => (record = record.After(history, at, prices)).ToRow(definition.ToJson()),
+            Row = (history, at, _) => (record = record.After(history, at, prices)).ToRow(definition.ToJson()),
         };
         IReadOnlyList<object> entries = initialEvents.Count == 0
             ? []

@@ -148,7 +148,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>A log that starts as a copy of another's first entries.</summary>
     public async Task Copy(IEnumerable<LogEntry> entries)
     {
-        var row = Row(Log.History, Clock.GetUtcNow());
+        var row = Row(Log.History, Clock.GetUtcNow(), SaveKind.Insert);
         await _log.Append(new LogAppend
         {
             Session = _sessionId,
@@ -228,7 +228,7 @@ public sealed class TurnWorld : IAsyncDisposable
         return log;
     }
 
-    private SessionRow Row(History history, DateTimeOffset now) => new()
+    private SessionRow Row(History history, DateTimeOffset now, SaveKind save) => new()
     {
         Id = _sessionId,
         CreatedAt = now.ToMicroseconds(),
@@ -237,7 +237,7 @@ public sealed class TurnWorld : IAsyncDisposable
         AgentVersion = Agent.Version,
         EnvironmentId = "env_1",
         Status = history.Status,
-        Definition = "{}",
+        Definition = save == SaveKind.State ? "" : "{}",
         State = "{}",
     };
 }
