@@ -179,7 +179,7 @@ public sealed class TurnWorld : IAsyncDisposable
         {
             while (Entries.All(entry => entry.Type != type))
             {
-                await reader.Wait(cancellationToken);
+                await reader.Wait().AsTask().WaitAsync(cancellationToken);
             }
         }
         finally
