@@ -82,7 +82,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
 
             if (!wrote)
             {
-                await reader.Wait();
+                await reader.WhenCalled();
             }
         }
     }

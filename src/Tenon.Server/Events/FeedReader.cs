@@ -52,7 +52,7 @@ public sealed class FeedReader : IValueTaskSource
     internal Frame[]? TryRead(int limit) => _feed.TryRead(Cursor, limit);
 
     /// <summary>Completes when there may be more to read. It goes on where it is called to.</summary>
-    internal ValueTask Wait()
+    internal ValueTask WhenCalled()
     {
         _sleep.Reset();
         if (Interlocked.CompareExchange(ref _state, Asleep, Awake) == Awake)

@@ -179,7 +179,7 @@ public sealed class TurnWorld : IAsyncDisposable
         {
             while (Entries.All(entry => entry.Type != type))
             {
-                await reader.Wait().AsTask().WaitAsync(cancellationToken);
+                await reader.WhenCalled().AsTask().WaitAsync(cancellationToken);
             }
         }
         finally
