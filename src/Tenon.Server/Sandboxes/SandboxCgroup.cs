@@ -15,6 +15,10 @@ internal sealed class SandboxCgroup
     /// <summary>Milliseconds to wait for a burial; a group that is left over costs next to nothing.</summary>
     private const int RemoveAttemptsMax = 50;
 
+    /// <summary>A group without a process lives for microseconds, so one that is taken twice is taken on purpose.
+    /// </summary>
+    private const int JoinAttemptsMax = 3;
+
     private static readonly TimeSpan EmptyTime = TimeSpan.FromMinutes(1);
 
     private const string Mount = "/sys/fs/cgroup";
@@ -47,16 +51,32 @@ internal sealed class SandboxCgroup
     /// <summary>Makes the group of a sandbox that is about to run and puts its init there.</summary>
     public void Join(string instance, int pid)
     {
-        foreach (var parent in _parents)
+        foreach (var group in _parents.Select(parent => Path.Combine(parent, instance)))
         {
-            var group = Path.Combine(parent, instance);
-            Directory.CreateDirectory(group);
-            foreach (var (file, value) in Limits().Where(limit => File.Exists(Path.Combine(group, limit.File))))
+            for (var attempt = 1; !TryJoin(group, pid, isLast: attempt == JoinAttemptsMax); attempt++)
             {
-                Set(Path.Combine(group, file), value);
+                // It is made again.
             }
+        }
+    }
 
+    private bool TryJoin(string group, int pid, bool isLast)
+    {
+        Directory.CreateDirectory(group);
+        foreach (var (file, value) in Limits().Where(limit => File.Exists(Path.Combine(group, limit.File))))
+        {
+            Set(Path.Combine(group, file), value);
+        }
+
+        try
+        {
             File.WriteAllText(Path.Combine(group, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
+            return true;
+        }
+        catch (DirectoryNotFoundException) when (!isLast)
+        {
+            // Whoever cleans up on this machine has taken it for one that is left over: it had no process yet.
+            return false;
         }
     }
 
