@@ -17,7 +17,7 @@ internal static class SandboxStarts
     {
         var folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
         var settings = SettingsReader.Read(["--data", folder], new System.Collections.Hashtable());
-        await using var provider = new BubblewrapProvider(settings.Sandbox, TimeProvider.System);
+        await using var provider = new SandboxProvider(settings.Sandbox, TimeProvider.System);
         var starts = new Figures("from nothing to an answer");
         var calls = new Figures("call");
         var floor = new Figures("floor");

@@ -92,10 +92,10 @@ public static class TenonServer
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
         services.AddSingleton(settings.Sandbox);
-        services.AddSingleton(provider => new BubblewrapProvider(
+        services.AddSingleton(provider => new SandboxProvider(
             provider.GetRequiredService<SandboxOptions>(), provider.GetRequiredService<TimeProvider>(),
             (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled)));
-        services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<BubblewrapProvider>());
+        services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<SandboxProvider>());
     }
 
     private static void AddSessions(IServiceCollection services)

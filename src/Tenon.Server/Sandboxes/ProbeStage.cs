@@ -16,18 +16,18 @@ internal sealed class ProbeStage : IDisposable
 
     private static readonly string[] NamespaceKinds = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
-    private readonly BubblewrapProvider _provider;
+    private readonly SandboxProvider _provider;
     private readonly string _session;
     private readonly Socket _listener;
     private readonly Socket _abstract;
     private readonly SafeFileHandle _inheritable;
     private readonly DirectoryInfo _host;
 
-    public ProbeStage(BubblewrapProvider provider, string session, SandboxOptions options)
+    public ProbeStage(SandboxProvider provider, string session)
     {
         (_provider, _session) = (provider, session);
         Calls = SeccompCalls.Of(RuntimeInformation.ProcessArchitecture);
-        var groups = new SandboxCgroup(options, TimeProvider.System);
+        var groups = new SandboxCgroup(TimeProvider.System);
         (BoundsMemory, BoundsTime) = (groups.IsAvailable, groups.BoundsTime);
         _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -25,14 +25,12 @@ internal sealed class SandboxCgroup
     /// <summary>What the kernel takes unless it is told otherwise; a quota is a share of it.</summary>
     private const int PeriodMicroseconds = 100_000;
 
-    private readonly SandboxOptions _options;
     private readonly TimeProvider _time;
     private readonly bool _unified;
     private readonly string[] _parents;
 
-    public SandboxCgroup(SandboxOptions options, TimeProvider time)
+    public SandboxCgroup(TimeProvider time)
     {
-        _options = options;
         _time = time;
         _unified = File.Exists($"{Mount}/cgroup.controllers");
         _parents = SandboxFiles.IsRoot ? Parents() : [];
@@ -45,13 +43,14 @@ internal sealed class SandboxCgroup
     public bool BoundsTime => Bounds(_unified ? "cpu.max" : Quota);
 
     /// <summary>Makes the group of a sandbox that is about to run and puts its init there.</summary>
-    public void Join(string instance, int pid)
+    public void Join(string instance, int pid, SandboxLimits limits)
     {
         foreach (var parent in _parents)
         {
             var group = Path.Combine(parent, instance);
             Directory.CreateDirectory(group);
-            foreach (var (file, value) in Limits().Where(limit => File.Exists(Path.Combine(group, limit.File))))
+            foreach (var (file, value) in Values(limits)
+                .Where(limit => File.Exists(Path.Combine(group, limit.File))))
             {
                 Set(Path.Combine(group, file), value);
             }
@@ -114,14 +113,14 @@ internal sealed class SandboxCgroup
         }
     }
 
-    private IEnumerable<(string File, string Value)> Limits()
+    private IEnumerable<(string File, string Value)> Values(SandboxLimits limits)
     {
-        var time = (_options.CpuPercent * (PeriodMicroseconds / 100)).ToString(CultureInfo.InvariantCulture);
+        var time = (limits.CpuPercent * (PeriodMicroseconds / 100)).ToString(CultureInfo.InvariantCulture);
         return
         [
-            (_unified ? "memory.max" : "memory.limit_in_bytes", Text(_options.MemoryBytes)),
+            (_unified ? "memory.max" : "memory.limit_in_bytes", Text(limits.MemoryBytes)),
             ("memory.swap.max", "0"),
-            ("pids.max", Text(Math.Max(ProcessesMin, _options.ProcessesMax))),
+            ("pids.max", Text(Math.Max(ProcessesMin, limits.ProcessesMax))),
             (Quota, time),
             ("cpu.max", $"{time} {Text(PeriodMicroseconds)}"),
         ];

@@ -21,6 +21,12 @@ internal sealed class SandboxFiles
     /// <summary>The file in <see cref="Shared"/> that has nothing in it.</summary>
     public const string EmptyName = "empty";
 
+    /// <summary>The hand in <see cref="Shared"/>.</summary>
+    public const string HandName = "hand";
+
+    /// <summary>The filter in <see cref="Shared"/>, as a program of the kernel's.</summary>
+    public const string FilterName = "filter";
+
     private const int SessionIdCharsMax = 128;
     private const int ComplaintCharsMax = 500;
     private const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
@@ -227,9 +233,9 @@ internal sealed class SandboxFiles
         MakeDirectory(Root, WalkOnly);
         var shared = Path.Combine(Root, SharedName);
         MakeDirectory(shared, WalkOnly);
-        Share(Path.Combine(shared, "hand"), File.ReadAllBytes(_options.HandPath), ReadableProgram);
+        Share(Path.Combine(shared, HandName), File.ReadAllBytes(_options.HandPath), ReadableProgram);
         Share(
-            Path.Combine(shared, "filter"), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
+            Path.Combine(shared, FilterName), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
         Share(Path.Combine(shared, EmptyName), [], Readable);
         Etc = SandboxEtc.Prepare(shared);
         return shared;

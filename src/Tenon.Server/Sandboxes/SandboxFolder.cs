@@ -8,6 +8,8 @@ namespace Tenon.Server.Sandboxes;
 /// </summary>
 public sealed record SandboxFolder(string Path)
 {
+    private const int LogCharsMax = 2000;
+
     /// <summary><c>/workspace</c> inside.</summary>
     public string Workspace => System.IO.Path.Combine(Path, "workspace");
 
@@ -20,10 +22,27 @@ public sealed record SandboxFolder(string Path)
     /// <summary><c>$HOME</c> inside.</summary>
     public string Home => System.IO.Path.Combine(Path, "home");
 
-    /// <summary>What the last start said, for bubblewrap's own complaints.</summary>
+    /// <summary>What the driver and the hand said at the last start.</summary>
     internal string LogPath => System.IO.Path.Combine(Path, "start.log");
 
     private string RecordPath => System.IO.Path.Combine(Path, "sandbox.json");
+
+    /// <summary>The beginning of <see cref="LogPath"/>, for a message.</summary>
+    internal string ReadLog()
+    {
+        try
+        {
+            using var reader = new StreamReader(LogPath);
+            var buffer = new char[LogCharsMax];
+            var text = new string(buffer, 0, reader.ReadBlock(buffer)).Trim();
+            return text.Length == 0 ? "it ended without a word." : text.TrimEnd('.') + ".";
+        }
+        catch (IOException)
+        {
+            // No log is no reason to hide the failure itself.
+            return "it left no log.";
+        }
+    }
 
     internal SandboxRecord? ReadRecord()
     {

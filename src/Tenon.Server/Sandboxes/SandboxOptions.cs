@@ -9,6 +9,9 @@ public sealed record SandboxOptions
     /// <summary>The published hand.</summary>
     public required string HandPath { get; init; }
 
+    /// <summary>What starts sandboxes: <c>bubblewrap</c>.</summary>
+    public string Driver { get; init; } = "bubblewrap";
+
     public string BubblewrapPath { get; init; } = "/usr/bin/bwrap";
 
     public string SetprivPath { get; init; } = "/usr/bin/setpriv";

@@ -8,7 +8,7 @@ namespace Tenon.Server.Sandboxes;
 /// </summary>
 internal static partial class SandboxProbes
 {
-    private const string Hand = BubblewrapCommand.HandInside + " try";
+    private const string Hand = SandboxDescription.HandInside + " try";
     private const string Refused = "Operation not permitted";
     private const string ReadOnly = "Permission denied|Read-only file system";
 
@@ -32,7 +32,7 @@ internal static partial class SandboxProbes
             "for f in /proc/kcore /proc/kmsg /proc/1/root/etc/passwd /proc/1/mem /proc/1/environ; do "
             + "{ : <\"$f\"; } 2>/dev/null && echo \"$f\"; done; echo none", "^none$"),
         new("14b", "the host's boot line, kernel addresses, keys and interrupts are read", "empty",
-            $"cat {string.Join(' ', BubblewrapCommand.Masked)} 2>/dev/null | wc -c", "^0$"),
+            $"cat {string.Join(' ', SandboxDescription.Masked)} 2>/dev/null | wc -c", "^0$"),
         new("15", "processes of the host are seen", "none: fewer than ten, and no kernel thread",
             "set -- /proc/[0-9]*; grep -l -x kthreadd /proc/[0-9]*/comm 2>/dev/null; (($# < 10)) && echo few", "^few$")
         {

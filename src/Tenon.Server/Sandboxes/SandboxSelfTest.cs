@@ -50,15 +50,15 @@ public static class SandboxSelfTest
         SandboxOptions options, TimeProvider time, Func<SandboxProbe, bool> chosen, CancellationToken cancellationToken)
     {
         var session = $"selftest-{Guid.NewGuid():N}";
-        await using var provider = new BubblewrapProvider(options, time);
+        await using var provider = new SandboxProvider(options, time);
         try
         {
-            using var stage = new ProbeStage(provider, session, options);
+            using var stage = new ProbeStage(provider, session);
             var results = new List<ProbeResult>();
             ISandbox? sandbox = null;
             foreach (var probe in SandboxProbes.All(stage).Where(chosen))
             {
-                if (sandbox is not BubblewrapSandbox { IsAlive: true })
+                if (sandbox is not HandSandbox { IsAlive: true })
                 {
                     sandbox = await provider.Open(session, cancellationToken);
                     stage.Prepare();

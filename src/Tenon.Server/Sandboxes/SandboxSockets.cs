@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace Tenon.Server.Sandboxes;
 
 /// <summary>
@@ -7,12 +9,28 @@ namespace Tenon.Server.Sandboxes;
 internal sealed class SandboxSockets
 {
     private const int PathBytesMax = 107;
+    private const int ListenBacklog = 8;
+    private const string NewSuffix = "~";
     private const uint OwnerOnly = 0x1C0; // 0700
 
     private readonly Lazy<string> _directory;
 
     public SandboxSockets(SandboxOptions options) =>
         _directory = new Lazy<string>(() => Prepare(options.SocketDirectory ?? Default()));
+
+    /// <summary>
+    /// A socket that listens already, before there is a hand: so its path is nowhere inside, where a command could
+    /// replace it, and the server can connect at once. Disposing of it leaves the path.
+    /// </summary>
+    public static Socket Listen(string path)
+    {
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        // NOTE: bound under one name and used under another, because disposing of a socket deletes its name.
+        listener.Bind(new UnixDomainSocketEndPoint(path + NewSuffix));
+        listener.Listen(ListenBacklog);
+        File.Move(path + NewSuffix, path);
+        return listener;
+    }
 
     public string PathFor(string instance)
     {

@@ -15,7 +15,7 @@ namespace Tenon.Server.Sessions;
 /// listed once can be downloaded whole. A file that changes while it is copied is left for the next look.
 /// </remarks>
 public sealed class SessionOutputs(
-    SessionStore sessions, FileStore files, BlobFolder blobs, BubblewrapProvider sandboxes, IdSource ids,
+    SessionStore sessions, FileStore files, BlobFolder blobs, SandboxProvider sandboxes, IdSource ids,
     TimeProvider clock) : IDisposable
 {
     /// <summary>Looks at sessions side by side; two at one session would copy everything twice.</summary>

@@ -11,7 +11,7 @@ namespace Tenon.Server.Sessions;
 /// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, FileStore files, BubblewrapProvider sandboxes, IGrainFactory grains,
+    IDatabase database, SessionStore store, FileStore files, SandboxProvider sandboxes, IGrainFactory grains,
     Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
     : IHostedService, IAsyncDisposable
 {

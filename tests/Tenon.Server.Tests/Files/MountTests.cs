@@ -15,7 +15,7 @@ public sealed class MountTests(TestServer server)
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    private BubblewrapProvider Sandboxes => server.Services.GetRequiredService<BubblewrapProvider>();
+    private SandboxProvider Sandboxes => server.Services.GetRequiredService<SandboxProvider>();
 
     [Fact]
     public async Task A_file_is_read_where_it_was_mounted_and_through_the_short_path()

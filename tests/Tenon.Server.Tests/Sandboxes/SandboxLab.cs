@@ -8,18 +8,18 @@ namespace Tenon.Server.Tests.Sandboxes;
 public sealed class SandboxLab : IAsyncDisposable
 {
     private readonly SandboxOptions _options;
-    private readonly BubblewrapProvider.UploadsOf? _uploadsOf;
+    private readonly SandboxProvider.UploadsOf? _uploadsOf;
     private int _calls;
 
     public SandboxLab(
-        Func<SandboxOptions, SandboxOptions>? change = null, BubblewrapProvider.UploadsOf? uploadsOf = null)
+        Func<SandboxOptions, SandboxOptions>? change = null, SandboxProvider.UploadsOf? uploadsOf = null)
     {
         _uploadsOf = uploadsOf;
         // Short and walkable for every uid, as an installed server's directory is.
         DataDirectory = Directory.CreateDirectory($"/tmp/tenon-lab-{Guid.NewGuid():N}").FullName;
         var options = new SandboxOptions { DataDirectory = DataDirectory, HandPath = HandPath };
         _options = change?.Invoke(options) ?? options;
-        Provider = new BubblewrapProvider(_options, TimeProvider.System, _uploadsOf);
+        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
@@ -28,13 +28,13 @@ public sealed class SandboxLab : IAsyncDisposable
 
     public string DataDirectory { get; }
 
-    public BubblewrapProvider Provider { get; private set; }
+    public SandboxProvider Provider { get; private set; }
 
     /// <summary>What a crash and a new start of the server leave: the same disk, another provider.</summary>
     public async Task Restart()
     {
         await Provider.DisposeAsync();
-        Provider = new BubblewrapProvider(_options, TimeProvider.System, _uploadsOf);
+        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
     public Task<ISandbox> Open(string session = "sesn_1") => Provider.Open(session, Cancelled);

@@ -36,7 +36,7 @@ public sealed class SandboxProbeTests
     public async Task The_documentation_has_a_row_for_every_probe()
     {
         await using var lab = new SandboxLab();
-        using var stage = new ProbeStage(lab.Provider, "sesn_1", Options(lab));
+        using var stage = new ProbeStage(lab.Provider, "sesn_1");
         var page = SourceTree.Files.Single(file => file.Path == "docs/operations/security.md").Text;
 
         var rows = page.Split('\n').Select(line => string.Join(" | ", line.Split(" | ").Take(3)));

@@ -24,7 +24,7 @@ public sealed class TurnWorld : IAsyncDisposable
     private readonly TempFolder _folder = new();
     private readonly OwnedDatabase _database;
     private readonly EventLog _log;
-    private readonly BubblewrapProvider _sandboxes;
+    private readonly SandboxProvider _sandboxes;
     private readonly IdSource _ids;
     private readonly string _sessionId;
     private readonly IModel _model;
@@ -51,7 +51,7 @@ public sealed class TurnWorld : IAsyncDisposable
         _log = new EventLog(_database.Log, Feed, NullLogger<EventLog>.Instance);
         _ids = new IdSource(Clock);
         _sessionId = _ids.Next(IdPrefix.Session);
-        _sandboxes = new BubblewrapProvider(
+        _sandboxes = new SandboxProvider(
             SettingsReader.Read(["--data", _folder.Path], new Hashtable()).Sandbox, TimeProvider.System);
         Agent = new SessionAgent
         {

@@ -5,31 +5,31 @@ using Tenon.Wire.Hand;
 namespace Tenon.Server.Sandboxes;
 
 /// <summary>
-/// Sandboxes by bubblewrap. A sandbox outlives this object and its process, so that work goes on through a restart;
-/// only <see cref="Destroy"/> and <see cref="Reap"/> end one.
+/// The life of sandboxes, whatever driver starts them. A sandbox outlives this object and its process, so that work
+/// goes on through a restart; only <see cref="Destroy"/> and <see cref="Reap"/> end one.
 /// </summary>
-public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
+public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
 {
     /// <summary>A hand answers in milliseconds; on a host that is so busy, a start has failed.</summary>
     private static readonly TimeSpan HelloTime = TimeSpan.FromSeconds(15);
 
     private readonly SandboxFiles _files;
     private readonly SandboxSockets _sockets;
-    private readonly SandboxCgroup _cgroup;
-    private readonly BubblewrapStart _start;
+    private readonly ISandboxDriver _driver;
+    private readonly SandboxOptions _options;
     private readonly TimeProvider _time;
     private readonly UploadsOf _uploadsOf;
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
 
     /// <param name="uploadsOf">Which uploads a session has now; null gives none to any.</param>
-    public BubblewrapProvider(SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null)
+    public SandboxProvider(SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null)
     {
         _time = time;
         _uploadsOf = uploadsOf ?? ((_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([]));
         _files = new SandboxFiles(options);
         _sockets = new SandboxSockets(options);
-        _cgroup = new SandboxCgroup(options, time);
-        _start = new BubblewrapStart(new BubblewrapCommand(options, _files), _files, _cgroup, time);
+        _options = options;
+        _driver = SandboxDrivers.Of(options, _files, time);
     }
 
     /// <summary>Where the sessions' folders are; not always below the data directory.</summary>
@@ -104,7 +104,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             }
         }
 
-        _cgroup.RemoveEmpty();
+        _driver.Collect();
     }
 
     public async ValueTask DisposeAsync()
@@ -118,7 +118,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
     /// <summary>
     /// The living sandbox of an earlier server, or null. One that does not answer as it should is ended.
     /// </summary>
-    private async Task<BubblewrapSandbox?> Attach(SandboxFolder folder, CancellationToken cancellationToken)
+    private async Task<HandSandbox?> Attach(SandboxFolder folder, CancellationToken cancellationToken)
     {
         if (folder.ReadRecord() is not { Instance: { } instance, Socket: { } socket } record)
         {
@@ -142,33 +142,49 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         return null;
     }
 
-    private async Task<BubblewrapSandbox> Start(SandboxFolder folder, CancellationToken cancellationToken)
+    private async Task<HandSandbox> Start(SandboxFolder folder, CancellationToken cancellationToken)
     {
         var record = Prepare(folder);
         var instance = $"hand_{RandomNumberGenerator.GetHexString(24, lowercase: true)}";
         var socket = _sockets.PathFor(instance);
-        var started = await _start.Run(folder, record.Uid, instance, socket);
+        var process = await Launch(SandboxDescription.Of(_options, _files, folder, record.Uid, instance), socket);
         try
         {
             folder.WriteRecord(record with
             {
                 Instance = instance,
-                Pid = started.Process.Pid,
-                StartedTicks = started.Process.StartedTicks,
+                Pid = process.Pid,
+                StartedTicks = process.StartedTicks,
                 Socket = socket,
             });
-            return await Greet(started.Process, instance, socket, cancellationToken);
+            return await Greet(process, instance, socket, cancellationToken);
         }
         catch (Exception exception)
         {
             // Nothing half-started stays; what it said goes with the failure.
-            started.Process.Kill();
-            started.Process.Dispose();
+            _driver.End(instance, process);
+            process.Dispose();
             File.Delete(socket);
-            _cgroup.Remove(instance);
             throw exception is SandboxException
-                ? new SandboxException($"The sandbox did not start: {BubblewrapStart.Log(folder)}", exception)
+                ? new SandboxException($"The sandbox did not start: {folder.ReadLog()}", exception)
                 : exception;
+        }
+    }
+
+    private async Task<SandboxProcess> Launch(SandboxDescription description, string socket)
+    {
+        // The sandbox inherits it, and its filter keeps it. The server, which has keys in memory, shall leave none too.
+        LinuxCalls.ForbidCoreDumps();
+        try
+        {
+            using var listener = SandboxSockets.Listen(socket);
+            return await _driver.Start(description, listener.SafeHandle);
+        }
+        catch
+        {
+            // Whatever went wrong, nobody will listen there.
+            File.Delete(socket);
+            throw;
         }
     }
 
@@ -200,7 +216,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
-    private async Task<BubblewrapSandbox> Greet(
+    private async Task<HandSandbox> Greet(
         SandboxProcess process, string instance, string socket, CancellationToken cancellationToken)
     {
         var connection = await HandConnection.Open(socket, cancellationToken);
@@ -209,7 +225,7 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
             var hello = await connection.Ask(new HandRequest { Id = 0, Verb = HandVerbs.Hello }, cancellationToken)
                 .WaitAsync(HelloTime, _time, cancellationToken);
             return hello.Instance == instance && hello.Protocol == HandProtocol.Version
-                ? new BubblewrapSandbox(instance, process, connection, _time)
+                ? new HandSandbox(instance, process, connection, _time)
                 : throw new SandboxException("The sandbox's hand is another one, or of another version.");
         }
         catch (Exception exception)
@@ -224,18 +240,12 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
 
     private void End(SandboxRecord? record)
     {
-        if (record is not null)
+        if (record is { Instance: { } instance, Socket: { } socket })
         {
             using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
-            process?.Kill();
-            if (record is { Instance: { } instance, Socket: { } socket })
-            {
-                File.Delete(socket);
-                _cgroup.Remove(instance);
-            }
+            _driver.End(instance, process);
+            File.Delete(socket);
         }
-
-        LauncherReaper.Sweep();
     }
 
     private static async Task Release(Slot slot)
@@ -277,6 +287,6 @@ public sealed class BubblewrapProvider : ISandboxProvider, IAsyncDisposable
     {
         public SemaphoreSlim Gate { get; } = new(1, 1);
 
-        public BubblewrapSandbox? Sandbox { get; set; }
+        public HandSandbox? Sandbox { get; set; }
     }
 }

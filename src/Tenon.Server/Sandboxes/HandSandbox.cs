@@ -2,8 +2,8 @@ using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
-/// <summary>A living bubblewrap sandbox, seen through its hand.</summary>
-internal sealed class BubblewrapSandbox(
+/// <summary>A living sandbox, seen through its hand.</summary>
+internal sealed class HandSandbox(
     string instance, SandboxProcess process, HandConnection connection, TimeProvider time) : ISandbox, IAsyncDisposable
 {
     /// <summary>The hand kills in milliseconds; a longer silence means that it hangs, and the caller goes on.</summary>

@@ -1,0 +1,29 @@
+using System.Runtime.InteropServices;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>Starts and ends what a <see cref="SandboxDescription"/> says, by one program that isolates.</summary>
+internal interface ISandboxDriver
+{
+    /// <summary>As it is set and shown.</summary>
+    string Name { get; }
+
+    /// <summary>What it needs of this machine, each with the fix. It is usable here when all of it holds.</summary>
+    IReadOnlyList<ProbeResult> Check();
+
+    /// <summary>
+    /// Starts a sandbox within its limits and gives its init. The init's descriptors are nothing, the session's log
+    /// twice, and <paramref name="listener"/>; it has no other.
+    /// </summary>
+    /// <exception cref="SandboxException">It did not start, and nothing of it is left.</exception>
+    Task<SandboxProcess> Start(SandboxDescription description, SafeHandle listener);
+
+    /// <summary>
+    /// Ends a sandbox with everything in it, and takes away what the driver keeps of it. Also of one that has ended.
+    /// </summary>
+    /// <param name="process">Its init; null when that is dead.</param>
+    void End(string instance, SandboxProcess? process);
+
+    /// <summary>Takes away what is left of sandboxes that ended while no server ran.</summary>
+    void Collect();
+}
