@@ -26,12 +26,7 @@ public sealed record Settings
 
     public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
 
-    public SandboxOptions Sandbox => new()
-    {
-        DataDirectory = DataDirectory,
-        HandPath = this[SettingKeys.Hand]!,
-        WorkspaceTemplate = this[SettingKeys.WorkspaceTemplate],
-    };
+    public required SandboxOptions Sandbox { get; init; }
 
     private string? this[string key] => Values[key].Value;
 
@@ -65,6 +60,10 @@ public static class SettingKeys
     public const string WorkspaceTemplate = "sandbox.workspace_template";
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
     public const string Hand = "sandbox.hand";
+    public const string Driver = "sandbox.driver";
+    public const string OciRuntime = "sandbox.oci_runtime";
+    public const string FirstUid = "sandbox.first_uid";
+    public const string UidCount = "sandbox.uid_count";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -82,6 +81,14 @@ public static class SettingKeys
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
             "serve although the sandbox failed its self-test") { IsSwitch = true },
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
+        new(Driver, "--driver", "TENON_DRIVER", "bubblewrap",
+            "what starts sandboxes: bubblewrap, or oci for a container runtime (docs/operations/security.md)"),
+        new(OciRuntime, "--oci-runtime", "TENON_OCI_RUNTIME", "runc",
+            "the container runtime of the driver oci, by name or path"),
+        new(FirstUid, null, "TENON_FIRST_UID", "2000000",
+            "the first of the uids that sandboxes get when the server is root"),
+        new(UidCount, null, "TENON_UID_COUNT", "50000",
+            "how many such uids there are: a session has one as long as it has files"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,

@@ -39,6 +39,7 @@ public static class SettingsReader
         {
             Values = values,
             ModelServices = services with { Routes = routes },
+            Sandbox = SandboxSettings.Read(values, Path.GetFullPath(values[SettingKeys.Data].Value!)),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };
     }

@@ -16,6 +16,28 @@ public static class SandboxPrerequisites
         DataDirectory(options),
     ];
 
+    /// <summary>Whether this kernel lets namespaces of users be made.</summary>
+    /// <param name="unprivileged">By one who is not root outside.</param>
+    internal static ProbeResult UserNamespaces(bool unprivileged)
+    {
+        const string Name = "user namespaces are allowed";
+        if (!File.Exists("/proc/self/ns/user"))
+        {
+            return new ProbeResult(
+                Name, false, "this kernel has none", "Run the server on a kernel that is built with CONFIG_USER_NS.");
+        }
+
+        var most = Setting("/proc/sys/user/max_user_namespaces") ?? "unknown";
+        var cloning = unprivileged ? Setting("/proc/sys/kernel/unprivileged_userns_clone") ?? "1" : "1";
+        return new ProbeResult(
+            Name, cloning != "0" && most != "0", $"max_user_namespaces {most}, unprivileged_userns_clone {cloning}",
+            cloning == "0"
+                ? "sysctl -w kernel.unprivileged_userns_clone=1"
+                : "sysctl -w user.max_user_namespaces=15000");
+    }
+
+    internal static string? Setting(string path) => File.Exists(path) ? File.ReadAllText(path).Trim() : null;
+
     private static ProbeResult Architecture()
     {
         var architecture = RuntimeInformation.ProcessArchitecture;

@@ -7,7 +7,7 @@ namespace Tenon.Server.Tests.Sandboxes;
 /// <summary>A data directory with a provider over it; both go away with it, and so does every sandbox.</summary>
 public sealed class SandboxLab : IAsyncDisposable
 {
-    private readonly SandboxOptions _options;
+    private SandboxOptions _options;
     private readonly SandboxProvider.UploadsOf? _uploadsOf;
     private int _calls;
 
@@ -24,6 +24,9 @@ public sealed class SandboxLab : IAsyncDisposable
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
 
+    /// <summary>The container runtime's driver where it can run: an ordinary user has the other one only.</summary>
+    public static string OciDriver { get; } = Environment.IsPrivilegedProcess ? "oci" : "bubblewrap";
+
     public static CancellationToken Cancelled => Xunit.TestContext.Current.CancellationToken;
 
     public string DataDirectory { get; }
@@ -31,9 +34,10 @@ public sealed class SandboxLab : IAsyncDisposable
     public SandboxProvider Provider { get; private set; }
 
     /// <summary>What a crash and a new start of the server leave: the same disk, another provider.</summary>
-    public async Task Restart()
+    public async Task Restart(Func<SandboxOptions, SandboxOptions>? change = null)
     {
         await Provider.DisposeAsync();
+        _options = change?.Invoke(_options) ?? _options;
         Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
