@@ -23,14 +23,15 @@ internal sealed class OciBundle(string path, int setupUid)
     /// <summary>What the kernel lets be read, and a sandbox has no reason to change.</summary>
     private static readonly string[] ReadOnly = ["sys", "sysrq-trigger", "bus", "fs", "irq"];
 
-    private static readonly string[] FromHost = ["rbind", "nosuid", "nodev", "rnosuid", "rnodev"];
+    /// <summary>With what is mounted below a directory, and for all of it.</summary>
+    private static readonly string[] Tree = ["rbind", "nosuid", "nodev", "rnosuid", "rnodev"];
 
     public string Path => path;
 
     /// <summary>Where the runtime says the pid of the sandbox's init.</summary>
     public string PidPath => System.IO.Path.Combine(path, "pid");
 
-    private string Tree => System.IO.Path.Combine(path, "rootfs");
+    private string Root => System.IO.Path.Combine(path, "rootfs");
 
     public void Write(SandboxDescription description, string filter)
     {
@@ -109,8 +110,10 @@ internal sealed class OciBundle(string path, int setupUid)
 
     private static JsonNode[] MountsOf(SandboxMount mount) => mount switch
     {
-        SandboxMount.Bind { IsWritable: true } bind => [Mount("bind", bind.Source, bind.Path, [.. FromHost, "rw"])],
-        SandboxMount.Bind bind => [Mount("bind", bind.Source, bind.Path, [.. FromHost, "ro", "rro"])],
+        SandboxMount.Bind { IsWritable: true } bind => [Mount("bind", bind.Source, bind.Path, [.. Tree, "rw"])],
+        SandboxMount.Bind bind when Directory.Exists(bind.Source) =>
+            [Mount("bind", bind.Source, bind.Path, [.. Tree, "ro", "rro"])],
+        SandboxMount.Bind bind => [Mount("bind", bind.Source, bind.Path, ["bind", "nosuid", "nodev", "ro"])],
         SandboxMount.Memory memory =>
         [
             Mount("tmpfs", "tmpfs", memory.Path,
@@ -139,7 +142,7 @@ internal sealed class OciBundle(string path, int setupUid)
 
     private void MakeTree(IReadOnlyList<SandboxMount> mounts)
     {
-        MakeDirectory(Tree, Open);
+        MakeDirectory(Root, Open);
         for (var i = 0; i < mounts.Count; i++)
         {
             // What another mount brings is there, or is made by the runtime.
@@ -148,7 +151,7 @@ internal sealed class OciBundle(string path, int setupUid)
                 continue;
             }
 
-            var target = Tree + mounts[i].Path;
+            var target = Root + mounts[i].Path;
             MakeParents(target);
             switch (mounts[i])
             {
@@ -173,7 +176,7 @@ internal sealed class OciBundle(string path, int setupUid)
     private void MakeParents(string target)
     {
         var parent = System.IO.Path.GetDirectoryName(target)!;
-        if (parent.Length > Tree.Length && !Directory.Exists(parent))
+        if (parent.Length > Root.Length && !Directory.Exists(parent))
         {
             MakeParents(parent);
             MakeDirectory(parent, Open);

@@ -53,7 +53,13 @@ internal sealed class OciDriver : ISandboxDriver
 
     public void End(string instance, SandboxProcess? process)
     {
-        process?.Kill();
+        if (process is not null)
+        {
+            process.Kill();
+            // A detached container's init is left to the machine's first process, which in a container may be this one.
+            _ = LinuxCalls.Reap(process.Pid);
+        }
+
         Delete(instance);
     }
 

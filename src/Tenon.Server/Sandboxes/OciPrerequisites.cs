@@ -16,13 +16,15 @@ internal static class OciPrerequisites
         SandboxPrerequisites.UserNamespaces(unprivileged: false),
     ];
 
-    /// <summary>gVisor hands no descriptors into a sandbox, and imports no listening socket.</summary>
+    /// <summary>
+    /// gVisor hands no descriptor into a sandbox but the standard ones, and imports no listening socket.
+    /// </summary>
     private static ProbeResult Understood(OciRuntime runtime)
     {
         var version = runtime.Version();
         return new ProbeResult(
             $"the container runtime {runtime.Name} passes the hand's socket on",
             !version.StartsWith("runsc", StringComparison.Ordinal), version,
-            "Set sandbox.oci_runtime to runc or crun.");
+            "gVisor hands none into a sandbox; set sandbox.oci_runtime to runc or crun.");
     }
 }

@@ -63,6 +63,13 @@ public sealed class SandboxLab : IAsyncDisposable
         JsonDocument.Parse(File.ReadAllText(Path.Combine(Provider.FolderOf(session).Path, "sandbox.json")))
             .RootElement.GetProperty("pid").GetInt32();
 
+    /// <summary>What the session's hand holds in memory.</summary>
+    public int HandKilobytes(string session = "sesn_1") => int.Parse(
+        File.ReadLines($"/proc/{InitOf(session)}/status")
+            .Single(line => line.StartsWith("VmRSS", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        System.Globalization.CultureInfo.InvariantCulture);
+
     public static bool IsAlive(int pid)
     {
         using var process = SandboxProcess.Find(pid, null);
