@@ -79,6 +79,13 @@ internal sealed class OciDriver : ISandboxDriver
 
     private SandboxProcess Run(SandboxDescription description, SafeHandle listener)
     {
+        if (description.Uid is null || _runtime.Path is null)
+        {
+            throw new SandboxException(_runtime.Path is null
+                ? $"The container runtime {_runtime.Name} is not installed. `tenon doctor` says what is missing."
+                : "A container runtime needs a server that is root. `tenon doctor` says what is missing.");
+        }
+
         var bundle = BundleOf(description.Instance);
         try
         {
@@ -127,15 +134,13 @@ internal sealed class OciDriver : ISandboxDriver
     /// <returns>Whether the runtime did it.</returns>
     private bool Run(SafeFileHandle input, SafeFileHandle output, SafeHandle? third, params string[] arguments)
     {
-        var path = _runtime.Path
-            ?? throw new SandboxException($"{_runtime.Name} is not installed. `tenon doctor` says what is missing.");
         SafeHandle[] descriptors = third is null ? [input, output, output] : [input, output, output, third];
         var high = descriptors.Select(LinuxCalls.DuplicateHigh).ToList();
-        var pid = ChildProcess.Start([path, "--root", States, .. arguments], high);
+        var pid = ChildProcess.Start([_runtime.Path!, "--root", States, .. arguments], high);
         high.ForEach(handle => handle.Dispose());
         return pid > 0
             ? LinuxCalls.WaitForExit(pid, RuntimeMs) == 0
-            : throw new SandboxException($"{path} cannot be started: error {-pid}. Is it installed?");
+            : throw new SandboxException($"{_runtime.Path} cannot be started: error {-pid}. Is it installed?");
     }
 
     private OciBundle BundleOf(string instance) => new(Path.Combine(Bundles, instance), _options.SetupUid);

@@ -54,6 +54,13 @@ public sealed class OciDriverTests
         await lab.Restart();
         await lab.Provider.Reap(_ => ValueTask.FromResult(true), SandboxLab.Cancelled);
 
+        if (!Environment.IsPrivilegedProcess)
+        {
+            // The other driver keeps nothing.
+            Assert.Empty(Bundles(lab));
+            return;
+        }
+
         var left = Assert.Single(Bundles(lab));
         var pid = await File.ReadAllTextAsync(Path.Combine(left, "pid"), SandboxLab.Cancelled);
         Assert.Equal(lab.InitOf("sesn_2"), int.Parse(pid, CultureInfo.InvariantCulture));
@@ -87,7 +94,9 @@ public sealed class OciDriverTests
 
         var failure = await Assert.ThrowsAsync<SandboxException>(() => lab.Open());
 
-        Assert.Contains("no such luck", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            Environment.IsPrivilegedProcess ? "no such luck" : "needs a server that is root", failure.Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
