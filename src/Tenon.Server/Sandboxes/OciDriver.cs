@@ -95,11 +95,13 @@ internal sealed class OciDriver : ISandboxDriver
                 ?? throw new SandboxException(
                     $"The sandbox did not start: {description.Folder.ReadLog()} `tenon doctor` says what is missing.");
         }
-        catch
+        catch (Exception exception)
         {
-            // Nothing half-started stays.
+            // Nothing half-started stays. The disk's word is the reason; the caller needs to know what came of it.
             Delete(description.Instance);
-            throw;
+            throw exception is IOException or UnauthorizedAccessException
+                ? new SandboxException($"The sandbox's bundle could not be made: {exception.Message}", exception)
+                : exception;
         }
     }
 

@@ -99,6 +99,30 @@ public sealed class OciDriverTests
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_bundle_that_cannot_be_written_is_a_clear_error_and_the_next_start_goes_on()
+    {
+        await using var lab = Lab();
+        await lab.Open();
+        await lab.Provider.Stop("sesn_1", SandboxLab.Cancelled);
+        var bundles = Path.Combine(lab.Provider.Root, ".oci", "runc", "bundles");
+        if (Environment.IsPrivilegedProcess)
+        {
+            // A file where the bundles' folder was is what no uid can write below.
+            Directory.Delete(bundles);
+            await File.WriteAllTextAsync(bundles, "", SandboxLab.Cancelled);
+
+            var failure = await Assert.ThrowsAsync<SandboxException>(() => lab.Open());
+
+            Assert.StartsWith(
+                "The sandbox's bundle could not be made: ", failure.Message, StringComparison.Ordinal);
+            File.Delete(bundles);
+            Directory.CreateDirectory(bundles);
+        }
+
+        Assert.Equal("on", await lab.Text(await lab.Open(), "echo on"));
+    }
+
     [Theory]
     [InlineData("nowhere-to-be-found", "apt-get install -y nowhere-to-be-found")]
     [InlineData("/nowhere/runc", "set sandbox.oci_runtime to where it is")]
