@@ -55,9 +55,12 @@ internal sealed class BashShell
     private ShellCommand? _next;
     private ShellCommand? _current;
     private ReadOnlyMemory<byte> _unsent;
-    private string _prologue = Prologue;
+    private string _prologue = ProcessesMax > 0 ? $"{Prologue}\\builtin ulimit -u {ProcessesMax}\n" : Prologue;
     private volatile bool _closed;
     private bool _released;
+
+    /// <summary>What commands may have at once; 0 sets no limit.</summary>
+    public static uint ProcessesMax { get; set; }
 
     public BashShell(Children children, string directory)
     {

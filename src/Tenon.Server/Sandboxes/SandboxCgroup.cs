@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
@@ -46,7 +47,9 @@ internal sealed class SandboxCgroup
     /// <summary>The group of a sandbox, as a container runtime names it.</summary>
     public static string PathOf(string instance) => $"/{Ours}/{instance}";
 
-    public static int ProcessesOf(SandboxLimits limits) => Math.Max(ProcessesMin, limits.ProcessesMax);
+    /// <summary>All processes and threads, with the hand's.</summary>
+    public static int ProcessesOf(SandboxLimits limits) =>
+        Math.Max(ProcessesMin, limits.ProcessesMax) + HandProtocol.ProcessesReserved;
 
     /// <summary>Of every <see cref="PeriodMicroseconds"/>.</summary>
     public static int QuotaOf(SandboxLimits limits) => limits.CpuPercent * (PeriodMicroseconds / 100);

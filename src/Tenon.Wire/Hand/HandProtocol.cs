@@ -17,6 +17,12 @@ public static class HandProtocol
     /// </summary>
     public const int FrameBytesMax = 32 * 1024 * 1024;
 
+    /// <summary>
+    /// Processes and threads that a hand has beyond those of commands: one that cannot make a thread dies, and with it
+    /// all that it watches over. A pool of threads, a few connections, a shell and a search fit.
+    /// </summary>
+    public const int ProcessesReserved = 64;
+
     /// <summary>What a call that was cancelled answers.</summary>
     public const string Interrupted = "Tool execution was interrupted before completion. Please retry.";
 }

@@ -138,4 +138,31 @@ public sealed class BashSandboxTests : IAsyncLifetime
         Assert.Contains("fork: ", answer.Text(), StringComparison.Ordinal);
         Assert.Equal("alive", await lab.Text(sandbox, "echo alive"));
     }
+
+    [Fact]
+    public async Task While_commands_have_every_process_they_may_the_hand_still_makes_threads()
+    {
+        await using var lab = new SandboxLab(options => options with { ProcessesMax = 160 });
+        var sandbox = await lab.Open();
+        await lab.Text(sandbox, "f() { while :; do sleep 660 & done; }; for i in 1 2 3 4; do f >/dev/null 2>&1 & done");
+        // By the shell's own means: it cannot start a program now.
+        while (int.Parse(await lab.Text(sandbox, "set -- /proc/[0-9]*; echo $#"), CultureInfo.InvariantCulture) < 130)
+        {
+            await Task.Yield();
+        }
+
+        // Each connection and each shell is a thread of the hand's, and so is the watch over a search.
+        for (var i = 0; i < 5; i++)
+        {
+            await lab.Restart();
+            var found = await lab.Open();
+            Assert.Equal(sandbox.Instance, found.Instance);
+            Assert.Equal("alive", await lab.Text(found, "echo alive"));
+            Assert.Equal("no matches", (await lab.Run(found, "grep", new { pattern = "x" })).Text());
+        }
+
+        sandbox = await lab.Open();
+        await lab.Run(sandbox, "bash", new { restart = true });
+        Assert.Equal("0", await lab.Text(sandbox, "pgrep -cf 'sleep 66[0]' || true"));
+    }
 }
