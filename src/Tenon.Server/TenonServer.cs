@@ -95,6 +95,8 @@ public static class TenonServer
         services.AddSingleton(provider => new SandboxProvider(
             provider.GetRequiredService<SandboxOptions>(), provider.GetRequiredService<TimeProvider>(),
             (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled)));
+        services.AddSingleton<HealthWarning>(provider =>
+            () => provider.GetRequiredService<SandboxProvider>().DiskShortage);
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<SandboxProvider>());
     }
 
@@ -109,6 +111,10 @@ public static class TenonServer
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();
+        services.AddSingleton<SandboxStarts>();
+        services.AddSingleton<SessionForks>();
+        services.AddHostedService(provider => provider.GetRequiredService<SandboxStarts>());
+        services.AddHostedService<SandboxKeeper>();
     }
 
     private static void Map(WebApplication app)

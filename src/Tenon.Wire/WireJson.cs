@@ -71,6 +71,7 @@ public static class WireJson
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]
 [JsonSerializable(typeof(SessionUpdate))]
+[JsonSerializable(typeof(SessionFork))]
 [JsonSerializable(typeof(AnnouncedSession))]
 [JsonSerializable(typeof(AgentSelectionBody))]
 [JsonSerializable(typeof(Budget))]

@@ -62,8 +62,10 @@ internal sealed class BashShell
     /// <summary>What commands may have at once; 0 sets no limit.</summary>
     public static uint ProcessesMax { get; set; }
 
-    public BashShell(Children children, string directory)
+    /// <param name="load">What it does before its first command.</param>
+    public BashShell(Children children, string directory, string load)
     {
+        _prologue += load;
         var commands = Pipe();
         var output = Pipe();
         var marker = Pipe();

@@ -21,6 +21,11 @@ internal static class SandboxSettings
             OciRuntime = values[SettingKeys.OciRuntime].Value!,
             FirstUid = Number(SettingKeys.FirstUid),
             UidCount = Number(SettingKeys.UidCount),
+            DiskBytes = Number(SettingKeys.DiskMegabytes) * 1024L * 1024,
+            DiskFiles = Number(SettingKeys.DiskFiles),
+            FreezeAfter = TimeSpan.FromSeconds(Number(SettingKeys.IdleSeconds)),
+            EndAfter = TimeSpan.FromSeconds(Number(SettingKeys.EndSeconds)),
+            Retention = TimeSpan.FromDays(Number(SettingKeys.RetentionDays)),
         };
         if (!SandboxDrivers.Kinds.Contains(options.Driver))
         {

@@ -47,6 +47,9 @@ public sealed record SettingKey(string Name, string? Flag, string Variable, stri
     /// <summary>Never printed.</summary>
     public bool IsSecret { get; init; }
 
+    /// <summary>What a number may be, both ends included; null when it is none.</summary>
+    public (int From, int To)? Range { get; init; }
+
     /// <summary>The flag takes no value.</summary>
     public bool IsSwitch { get; init; }
 }
@@ -59,6 +62,11 @@ public static class SettingKeys
     public const string ApiKey = "api_key";
     public const string WorkspaceTemplate = "sandbox.workspace_template";
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
+    public const string IdleSeconds = "sandbox.idle_seconds";
+    public const string EndSeconds = "sandbox.end_seconds";
+    public const string RetentionDays = "sandbox.retention_days";
+    public const string DiskMegabytes = "sandbox.disk_mb";
+    public const string DiskFiles = "sandbox.disk_files";
     public const string Hand = "sandbox.hand";
     public const string Driver = "sandbox.driver";
     public const string OciRuntime = "sandbox.oci_runtime";
@@ -80,6 +88,30 @@ public static class SettingKeys
             "a folder whose files every new session's workspace starts with"),
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
             "serve although the sandbox failed its self-test") { IsSwitch = true },
+        new(IdleSeconds, null, "TENON_IDLE_SECONDS", "300",
+            "a sandbox that nothing is asked of for so long is frozen; the next call thaws it")
+        {
+            Range = (1, SecondsMax),
+        },
+        new(EndSeconds, null, "TENON_END_SECONDS", "3600",
+            "one that nothing is asked of for so long is ended; the next call starts another over its files")
+        {
+            Range = (1, SecondsMax),
+        },
+        new(RetentionDays, null, "TENON_RETENTION_DAYS", "30",
+            "a session's files are deleted so long after its last activity; the session stays")
+        {
+            Range = (1, 36_500),
+        },
+        new(DiskMegabytes, null, "TENON_DISK_MB", "10240",
+            "the size of a session's files in MiB, where the server is root; 0 gives no session a disk of its own")
+        {
+            Range = (0, 16 * 1024 * 1024),
+        },
+        new(DiskFiles, null, "TENON_DISK_FILES", "1000000", "how many files and folders a session may have, likewise")
+        {
+            Range = (1_000, 100_000_000),
+        },
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
         new(Driver, "--driver", "TENON_DRIVER", "bubblewrap",
             "what starts sandboxes: bubblewrap, or oci for a container runtime (docs/operations/security.md)"),
@@ -97,6 +129,8 @@ public static class SettingKeys
             IsSecret = true,
         },
     ];
+
+    private const int SecondsMax = 365 * 24 * 3600;
 
     private static string Rid => RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
 

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Billing;
 using Tenon.Server.Models;
@@ -34,6 +35,7 @@ public static class SettingsReader
 
         RefuseUnknownVariables(variables);
         CheckPostgres(values[SettingKeys.Postgres]);
+        CheckNumbers(values);
         var services = ModelServices.Read(name => variables[name] as string);
         return new Settings
         {
@@ -151,6 +153,20 @@ public static class SettingsReader
         };
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
+    }
+
+    private static void CheckNumbers(Dictionary<string, SettingValue> values)
+    {
+        foreach (var key in SettingKeys.All)
+        {
+            var isNumber = int.TryParse(
+                values[key.Name].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+            if (key.Range is var (from, to) && (!isNumber || number < from || number > to))
+            {
+                throw new SettingsException(
+                    $"{key.Name} ({values[key.Name].Source}) must be a whole number from {from} to {to}.");
+            }
+        }
     }
 
     private static void CheckPostgres(SettingValue setting)

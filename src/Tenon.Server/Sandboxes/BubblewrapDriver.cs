@@ -46,10 +46,16 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
 
     public void End(string instance, SandboxProcess? process)
     {
+        // A frozen process of a version 1 group would not even die.
+        _cgroup.Thaw(instance);
         process?.Kill();
         _cgroup.Remove(instance);
         LauncherReaper.Sweep();
     }
+
+    public bool Freeze(string instance) => _cgroup.Freeze(instance);
+
+    public void Thaw(string instance) => _cgroup.Thaw(instance);
 
     public void Collect() => _cgroup.RemoveEmpty();
 

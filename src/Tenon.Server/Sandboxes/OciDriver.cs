@@ -31,11 +31,13 @@ internal sealed class OciDriver : ISandboxDriver
     private readonly SandboxFiles _files;
     private readonly TimeProvider _time;
     private readonly OciRuntime _runtime;
+    private readonly SandboxCgroup _cgroup;
     private readonly Lazy<string> _folder;
 
     public OciDriver(SandboxOptions options, SandboxFiles files, TimeProvider time)
     {
         (_options, _files, _time) = (options, files, time);
+        _cgroup = new SandboxCgroup(time);
         _runtime = OciRuntime.Of(options.OciRuntime);
         _folder = new Lazy<string>(MakeFolder);
     }
@@ -55,6 +57,8 @@ internal sealed class OciDriver : ISandboxDriver
     {
         if (process is not null)
         {
+            // A frozen process of a version 1 group would not even die.
+            Thaw(instance);
             process.Kill();
             // A detached container's init is left to the machine's first process, which in a container may be this one.
             _ = LinuxCalls.Reap(process.Pid);
@@ -62,6 +66,10 @@ internal sealed class OciDriver : ISandboxDriver
 
         Delete(instance);
     }
+
+    public bool Freeze(string instance) => _cgroup.Freeze(instance);
+
+    public void Thaw(string instance) => _cgroup.Thaw(instance);
 
     public void Collect()
     {

@@ -71,6 +71,31 @@ internal sealed class SandboxCgroup
         }
     }
 
+    /// <summary>Stops every process of a sandbox where it stands. False where no controller can.</summary>
+    public bool Freeze(string instance) => TryState(instance, "1", "FROZEN");
+
+    /// <summary>Lets them go on.</summary>
+    public void Thaw(string instance) => TryState(instance, "0", "THAWED");
+
+    private bool TryState(string instance, string unified, string older)
+    {
+        var (file, value) = IsUnified ? ("cgroup.freeze", unified) : ("freezer.state", older);
+        try
+        {
+            foreach (var path in _parents.Select(parent => Path.Combine(parent, instance, file)).Where(File.Exists))
+            {
+                File.WriteAllText(path, value);
+                return true;
+            }
+        }
+        catch (IOException)
+        {
+            // The group went with its sandbox.
+        }
+
+        return false;
+    }
+
     /// <summary>Takes a dead sandbox's group away.</summary>
     public void Remove(string instance)
     {
@@ -154,7 +179,7 @@ internal sealed class SandboxCgroup
                 return [ours];
             }
 
-            return [.. ((string[])["memory", "pids", "cpu"])
+            return [.. ((string[])["memory", "pids", "cpu", "freezer"])
                 .Where(name => File.Exists($"{Mount}/{name}/cgroup.procs"))
                 .Select(name => Directory.CreateDirectory($"{Mount}/{name}/{Ours}").FullName)];
         }

@@ -33,6 +33,37 @@ public sealed record SandboxOptions
     /// <summary>A directory whose content a new session finds in its workspace.</summary>
     public string? WorkspaceTemplate { get; init; }
 
+    /// <summary>
+    /// Size of a session's files, where each session can have a disk of its own; 0 gives none a disk. It takes room
+    /// only as it is filled.
+    /// </summary>
+    public long DiskBytes { get; init; } = 10L * 1024 * 1024 * 1024;
+
+    /// <summary>How many files and directories a session's disk has room for.</summary>
+    public int DiskFiles { get; init; } = 1_000_000;
+
+    /// <summary>
+    /// What is kept free below the sessions' files: with less, no new sandbox gets any, so that those that run can go
+    /// on for a while and the server can write.
+    /// </summary>
+    public long ReserveBytes { get; init; } = 512L * 1024 * 1024;
+
+    /// <summary>
+    /// By how much the store of disks grows at a time, where it is a file; a sandbox cannot fill it before it grows.
+    /// </summary>
+    public long StoreStepBytes { get; init; } = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>A sandbox that nothing is asked of for so long is frozen: it takes no processor time.</summary>
+    public TimeSpan FreezeAfter { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// One that nothing is asked of for so long is ended: it takes no memory. Its files and its shell's state are kept.
+    /// </summary>
+    public TimeSpan EndAfter { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>The files of a session are kept for so long after its last activity.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromDays(30);
+
     /// <summary>Size of <c>/tmp</c>, which is memory.</summary>
     public long TmpBytes { get; init; } = 1024L * 1024 * 1024;
 

@@ -61,9 +61,24 @@ public static class SandboxPrerequisites
         new("a sandbox's processor time is bounded", new SandboxCgroup(TimeProvider.System).BoundsTime,
             "control group cpu",
             "Run the server as root on a host, or in a container with a writable /sys/fs/cgroup."),
-        new("the size of a workspace is bounded", false, "no quota is set",
-            "Keep the data directory on a file system of its own."),
+        Disks(options),
     ];
+
+    private static ProbeResult Disks(SandboxOptions options)
+    {
+        const string Name = "each session has a disk of its own, with a size and a number of files";
+        if (DiskStore.Lack(options) is var (why, fix))
+        {
+            return new ProbeResult(Name, false, why, fix);
+        }
+
+        var files = new SandboxFiles(options);
+        _ = files.Shared;
+        using var disks = new SandboxDisks(files.Root, options, TimeProvider.System);
+        return new ProbeResult(Name, disks.AreUsed, disks.Lack ?? "",
+            "Give the server loop devices and the right to mount; until then, keep the data folder on a file system of "
+            + "its own.");
+    }
 
     /// <summary>In a container, root may have few uids beside its own.</summary>
     private static ProbeResult Uids(SandboxOptions options)

@@ -40,6 +40,32 @@ internal sealed class SandboxSockets
             : throw new SandboxException($"The socket path {path} is too long; set a shorter socket directory.");
     }
 
+    /// <summary>Takes away the sockets on which nobody listens any more.</summary>
+    public void Collect()
+    {
+        foreach (var path in Directory.EnumerateFiles(_directory.Value, "hand_*"))
+        {
+            // Not waiting: a frozen hand takes no connection, and its queue has few places.
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            {
+                Blocking = false,
+            };
+            try
+            {
+                socket.Connect(new UnixDomainSocketEndPoint(path));
+            }
+            catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionRefused)
+            {
+                // What listened there is dead: a hand of a sandbox that lives does so from before it is there.
+                File.Delete(path);
+            }
+            catch (SocketException)
+            {
+                // It went meanwhile, or is busy.
+            }
+        }
+    }
+
     private static string Default() =>
         SandboxFiles.IsRoot ? "/run/tenon"
         : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 and < 60 } runtime

@@ -33,6 +33,8 @@ public sealed partial class SessionGrain(
         return Task.CompletedTask;
     }
 
+    public Task Settle() => _owner?.Settle() ?? Task.CompletedTask;
+
     public Task<Answer> Send(string body) => Try(async owner =>
     {
         var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;

@@ -77,6 +77,7 @@ public sealed partial class SessionOwner
     public async Task Leave()
     {
         await _running;
+        await _keeping;
         _stop.Dispose();
     }
 
@@ -165,6 +166,8 @@ public sealed partial class SessionOwner
             await _log.Append(Turn.Terminated(record.Definition.Agent, _log));
         }
 
+        await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
+
         return Wire();
     }
 
@@ -251,6 +254,7 @@ public sealed partial class SessionOwner
 
         // Input that came while the last entries were being flushed has found no turn to start.
         StartTurn();
+        KeepFiles();
     }
 
     private async Task RunOrFail(Turn turn)

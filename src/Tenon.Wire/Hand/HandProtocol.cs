@@ -43,6 +43,9 @@ public static class HandVerbs
     public const string Forget = "forget";
 
     public const string Ping = "ping";
+
+    /// <summary>Keeps the shell's state in the session's files. Does nothing when no shell has run since.</summary>
+    public const string Save = "save";
 }
 
 /// <summary>One question to the hand. Replies come in any order and carry the same <see cref="Id"/>.</summary>
@@ -73,6 +76,9 @@ public sealed record HandReply
     public string? Instance { get; init; }
 
     public int? Protocol { get; init; }
+
+    /// <summary>For a hello: the first shell of this life begins with what an earlier one has kept.</summary>
+    public bool RestoresShell { get; init; }
 
     /// <summary>Set when the request itself was wrong; never for a tool's failure.</summary>
     public string? Fault { get; init; }

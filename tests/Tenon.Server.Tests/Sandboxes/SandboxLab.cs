@@ -9,6 +9,7 @@ public sealed class SandboxLab : IAsyncDisposable
 {
     private SandboxOptions _options;
     private readonly SandboxProvider.UploadsOf? _uploadsOf;
+    private SandboxProvider? _provider;
     private int _calls;
 
     public SandboxLab(
@@ -19,7 +20,6 @@ public sealed class SandboxLab : IAsyncDisposable
         DataDirectory = Directory.CreateDirectory($"/tmp/tenon-lab-{Guid.NewGuid():N}").FullName;
         var options = new SandboxOptions { DataDirectory = DataDirectory, HandPath = HandPath };
         _options = change?.Invoke(options) ?? options;
-        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
@@ -31,15 +31,22 @@ public sealed class SandboxLab : IAsyncDisposable
 
     public string DataDirectory { get; }
 
-    public SandboxProvider Provider { get; private set; }
+    /// <summary>The provider's clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    public SandboxProvider Provider => _provider ??= new SandboxProvider(_options, Time, _uploadsOf);
 
     /// <summary>What a crash and a new start of the server leave: the same disk, another provider.</summary>
     public async Task Restart(Func<SandboxOptions, SandboxOptions>? change = null)
     {
         await Provider.DisposeAsync();
         _options = change?.Invoke(_options) ?? _options;
-        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
+        _provider = null;
     }
+
+    /// <summary>Another program on the same data directory.</summary>
+    public SandboxProvider Another(Func<SandboxOptions, SandboxOptions> change) =>
+        new(change(_options), Time, _uploadsOf);
 
     public Task<ISandbox> Open(string session = "sesn_1") => Provider.Open(session, Cancelled);
 
@@ -63,6 +70,8 @@ public sealed class SandboxLab : IAsyncDisposable
         JsonDocument.Parse(File.ReadAllText(Path.Combine(Provider.FolderOf(session).Path, "sandbox.json")))
             .RootElement.GetProperty("pid").GetInt32();
 
+    public int UidOf(string session = "sesn_1") => Provider.FolderOf(session).ReadRecord()!.Uid!.Value;
+
     /// <summary>What the session's hand holds in memory.</summary>
     public int HandKilobytes(string session = "sesn_1") => int.Parse(
         File.ReadLines($"/proc/{InitOf(session)}/status")
@@ -84,10 +93,15 @@ public sealed class SandboxLab : IAsyncDisposable
         {
             if (Directory.Exists(directory))
             {
+                RefuseMounts(directory);
                 Directory.Delete(directory, recursive: true);
             }
         }
     }
+
+    private static void RefuseMounts(string directory) => Assert(
+        !LinuxDisks.MountsIn(directory).Any(),
+        $"something is still mounted in {directory}");
 
     private static void Assert(bool holds, string message)
     {

@@ -207,6 +207,7 @@ public sealed class TurnWorld : IAsyncDisposable
     {
         await _sandboxes.Destroy(_sessionId, CancellationToken.None);
         await _sandboxes.DisposeAsync();
+        await SandboxRemains.Clear(_folder.Path);
         await _log.DisposeAsync();
         await _database.DisposeAsync();
         _folder.Dispose();
