@@ -76,6 +76,7 @@ internal static class CrashSoak
             }
 
             await server.Kill();
+            await SandboxRemains.Clear(server.Data);
             Directory.Delete(server.Data, recursive: true);
         }
 
