@@ -21,6 +21,7 @@ Hardening.Apply(HandProtocol.ListenDescriptor, processesMax);
 using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescriptor, ownsHandle: true));
 using var tools = new Toolbox(new Children());
 var receipts = new Receipts(tools);
+EgressRelay.Start();
 using var slots = new SemaphoreSlim(ToolLimits.Connections);
 
 // A server that died between starting this sandbox and writing it down would leave it for ever.

@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Tenon.Server.Agents;
 using Tenon.Server.Cluster;
 using Tenon.Server.Configuration;
+using Tenon.Server.Egress;
 using Tenon.Server.Environments;
 using Tenon.Server.Events;
 using Tenon.Server.Files;
@@ -54,6 +55,8 @@ public static class TenonServer
         replace?.Invoke(services);
 
         var app = builder.Build();
+        app.Services.GetRequiredService<EnvironmentStore>().Changed +=
+            app.Services.GetRequiredService<EgressProxy>().Recheck;
         Map(app);
         return app;
     }
@@ -91,10 +94,17 @@ public static class TenonServer
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
+        services.AddSingleton(settings.Egress);
+        services.AddSingleton<EgressStore>();
+        services.AddSingleton<EgressAudit>();
+        services.AddSingleton<SessionEgress>();
+        services.AddSingleton<RulesOf>(provider => provider.GetRequiredService<SessionEgress>().RulesOf);
+        services.AddSingleton<EgressProxy>();
         services.AddSingleton(settings.Sandbox);
         services.AddSingleton(provider => new SandboxProvider(
             provider.GetRequiredService<SandboxOptions>(), provider.GetRequiredService<TimeProvider>(),
-            (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled)));
+            (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled),
+            provider.GetRequiredService<EgressProxy>()));
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<SandboxProvider>());
     }
 
@@ -124,6 +134,7 @@ public static class TenonServer
         app.MapEnvironments();
         app.MapFiles();
         app.MapSessions();
+        app.MapSessionEgress();
         app.MapAnnounced();
         app.MapModels();
     }

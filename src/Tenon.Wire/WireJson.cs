@@ -60,6 +60,8 @@ public static class WireJson
 [JsonSerializable(typeof(Page<Agent>))]
 // Environments
 [JsonSerializable(typeof(EnvironmentRecord))]
+[JsonSerializable(typeof(EgressRequest))]
+[JsonSerializable(typeof(Page<EgressRequest>))]
 [JsonSerializable(typeof(EnvironmentCreate))]
 [JsonSerializable(typeof(EnvironmentUpdate))]
 [JsonSerializable(typeof(Page<EnvironmentRecord>))]

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tenon.Server.Billing;
+using Tenon.Server.Egress;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 
@@ -33,6 +34,8 @@ public sealed record Settings
         WorkspaceTemplate = this[SettingKeys.WorkspaceTemplate],
     };
 
+    public EgressOptions Egress { get; init; } = new();
+
     private string? this[string key] => Values[key].Value;
 
     /// <summary>Where each value came from; not the values, for some are secrets.</summary>
@@ -65,6 +68,8 @@ public static class SettingKeys
     public const string WorkspaceTemplate = "sandbox.workspace_template";
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
     public const string Hand = "sandbox.hand";
+    public const string AllowedRanges = "egress.allowed_ranges";
+    public const string PackageHosts = "egress.package_hosts";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -82,6 +87,10 @@ public static class SettingKeys
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
             "serve although the sandbox failed its self-test") { IsSwitch = true },
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
+        new(AllowedRanges, "--egress-ranges", "TENON_EGRESS_RANGES", null,
+            "private address ranges that sandboxes may reach, with commas between (docs/operations/egress.md)"),
+        new(PackageHosts, "--package-hosts", "TENON_PACKAGE_HOSTS", null,
+            "hosts of package mirrors beside the public ones, with commas between"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,

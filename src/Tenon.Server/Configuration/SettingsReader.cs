@@ -1,6 +1,9 @@
 using System.Collections;
+using System.Net;
 using System.Text.Json;
 using Tenon.Server.Billing;
+using Tenon.Server.Egress;
+using Tenon.Server.Environments;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
 
@@ -39,6 +42,11 @@ public static class SettingsReader
         {
             Values = values,
             ModelServices = services with { Routes = routes },
+            Egress = new EgressOptions
+            {
+                AllowedRanges = ReadList(values, SettingKeys.AllowedRanges, IPNetwork.Parse),
+                PackageHosts = ReadList(values, SettingKeys.PackageHosts, HostPattern.Parse),
+            },
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };
     }
@@ -161,6 +169,20 @@ public static class SettingsReader
         catch (FormatException exception)
         {
             throw new SettingsException($"{SettingKeys.Postgres} ({setting.Source}): {exception.Message}");
+        }
+    }
+
+    private static IReadOnlyList<T> ReadList<T>(
+        Dictionary<string, SettingValue> values, string key, Func<string, T> parse)
+    {
+        try
+        {
+            return [.. (values[key].Value ?? "").Split(
+                ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(parse)];
+        }
+        catch (FormatException exception)
+        {
+            throw new SettingsException($"{key} ({values[key].Source}): {exception.Message}");
         }
     }
 

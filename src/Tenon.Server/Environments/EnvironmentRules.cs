@@ -8,6 +8,9 @@ public static class EnvironmentRules
 {
     private const int NameMax = 256;
 
+    /// <summary>Each is compared with every request of a sandbox.</summary>
+    private const int AllowedHostsMax = 1_000;
+
     public static EnvironmentRecord Check(EnvironmentRecord environment)
     {
         if (environment.Name.Length is 0 or > NameMax)
@@ -90,6 +93,23 @@ public static class EnvironmentRules
     private static Networking Resolve(Networking networking)
     {
         ApiException.RefuseNulls("config.networking.allowed_hosts", networking.AllowedHosts);
+        if (networking.AllowedHosts?.Count > AllowedHostsMax)
+        {
+            throw ApiException.Invalid("config.networking.allowed_hosts", $"at most {AllowedHostsMax} are allowed.");
+        }
+
+        for (var i = 0; i < networking.AllowedHosts?.Count; i++)
+        {
+            try
+            {
+                _ = HostPattern.Parse(networking.AllowedHosts[i]);
+            }
+            catch (FormatException exception)
+            {
+                throw ApiException.Invalid($"config.networking.allowed_hosts.{i}", exception.Message);
+            }
+        }
+
         return Fill(networking);
     }
 

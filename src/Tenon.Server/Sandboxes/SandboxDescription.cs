@@ -65,7 +65,7 @@ internal sealed record SandboxDescription
             [
                 ("PATH", Home + "/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
                 ("HOME", Home), ("USER", SandboxEtc.User), ("LOGNAME", SandboxEtc.User), ("SHELL", "/bin/bash"),
-                ("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TMPDIR", "/tmp"),
+                ("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TMPDIR", "/tmp"), .. ProxyVariables(),
             ],
             Limits = new SandboxLimits(options.MemoryBytes, options.CpuPercent, options.ProcessesMax),
             Command = [HandInside, instance, ProcessesMax(options, uid)],
@@ -77,6 +77,19 @@ internal sealed record SandboxDescription
         uid is not null || Environment.OSVersion.Version >= CountsByNamespace
             ? options.ProcessesMax.ToString(CultureInfo.InvariantCulture)
             : "0";
+
+    /// <summary>By what programs find the way out; some know only the small letters, and some only the large ones.
+    /// </summary>
+    private static IEnumerable<(string, string)> ProxyVariables()
+    {
+        const string Own = "localhost,127.0.0.1,::1";
+        var proxy = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{HandProtocol.EgressPort}");
+        return
+        [
+            ("http_proxy", proxy), ("https_proxy", proxy), ("HTTP_PROXY", proxy), ("HTTPS_PROXY", proxy),
+            ("no_proxy", Own), ("NO_PROXY", Own), ("NODE_USE_ENV_PROXY", "1"),
+        ];
+    }
 
     private static IEnumerable<SandboxMount> SystemMounts(SandboxOptions options, SandboxFiles files) =>
     [
@@ -106,6 +119,7 @@ internal sealed record SandboxDescription
         new SandboxMount.Link("/uploads", "mnt/session/uploads"),
         new SandboxMount.Link("/outputs", "mnt/session/outputs"),
         new SandboxMount.Directory("/mnt/memory"),
+        new SandboxMount.Bind(folder.Egress, System.IO.Path.GetDirectoryName(HandProtocol.EgressSocket)!),
         new SandboxMount.Bind(folder.Home, Home) { IsWritable = true },
     ];
 }

@@ -92,8 +92,11 @@ internal sealed class SandboxFiles
             Give(directory, record.Uid);
         }
 
-        Directory.CreateDirectory(folder.Uploads);
-        SandboxUploads.Own(folder.Uploads, record.Uid);
+        foreach (var directory in (string[])[folder.Uploads, folder.Egress])
+        {
+            Directory.CreateDirectory(directory);
+            SandboxUploads.Own(directory, record.Uid);
+        }
 
         if (_options.WorkspaceTemplate is { } template)
         {

@@ -19,6 +19,9 @@ public sealed record SandboxFolder(string Path)
     /// <summary><c>/mnt/session/outputs</c> inside.</summary>
     public string Outputs => System.IO.Path.Combine(Path, "outputs");
 
+    /// <summary><c>/run/tenon/egress</c> inside: where the proxy's socket stands, which is the only way out.</summary>
+    public string Egress => System.IO.Path.Combine(Path, "egress");
+
     /// <summary><c>$HOME</c> inside.</summary>
     public string Home => System.IO.Path.Combine(Path, "home");
 

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Security.Cryptography;
+using Tenon.Server.Egress;
 using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
@@ -19,12 +21,15 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
     private readonly SandboxOptions _options;
     private readonly TimeProvider _time;
     private readonly UploadsOf _uploadsOf;
+    private readonly EgressProxy? _egress;
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
 
     /// <param name="uploadsOf">Which uploads a session has now; null gives none to any.</param>
-    public SandboxProvider(SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null)
+    /// <param name="egress">The way out; null leaves none.</param>
+    public SandboxProvider(
+        SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null, EgressProxy? egress = null)
     {
-        _time = time;
+        (_time, _egress) = (time, egress);
         _uploadsOf = uploadsOf ?? ((_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([]));
         _files = new SandboxFiles(options);
         _sockets = new SandboxSockets(options);
@@ -48,7 +53,9 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
 
             await Release(slot);
             var folder = _files.FolderOf(sessionId);
-            await Place(folder, Prepare(folder), sessionId, cancellationToken);
+            var record = Prepare(folder);
+            await Place(folder, record, sessionId, cancellationToken);
+            LetOut(sessionId, folder, record.Uid);
             slot.Sandbox = await Attach(folder, cancellationToken)
                 ?? await Task.Run(() => Start(folder, cancellationToken), cancellationToken);
             return slot.Sandbox;
@@ -75,6 +82,7 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
             await Release(slot);
             var record = _files.FolderOf(sessionId).ReadRecord();
             await Task.Run(() => End(record), CancellationToken.None);
+            await ShutIn(sessionId);
             return true;
         }, cancellationToken);
 
@@ -86,6 +94,7 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
             var folder = _files.FolderOf(sessionId);
             var record = folder.ReadRecord();
             await Task.Run(() => End(record), CancellationToken.None);
+            await ShutIn(sessionId);
             await Task.Run(() => SandboxFiles.Delete(folder), CancellationToken.None);
             _files.ReleaseUid(record?.Uid);
             return true;
@@ -202,6 +211,21 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
             throw new SandboxException($"The session's uploads could not be placed: {exception.Message}", exception);
         }
     }
+
+    private void LetOut(string sessionId, SandboxFolder folder, int? uid)
+    {
+        try
+        {
+            _egress?.Listen(sessionId, folder.Egress, uid);
+        }
+        catch (Exception exception) when (exception is IOException or SocketException or UnauthorizedAccessException)
+        {
+            // A sandbox that can reach nothing would fail in ways that nobody understands.
+            throw new SandboxException($"The sandbox's way out could not be made: {exception.Message}", exception);
+        }
+    }
+
+    private Task ShutIn(string sessionId) => _egress?.Close(sessionId) ?? Task.CompletedTask;
 
     private SandboxRecord Prepare(SandboxFolder folder)
     {

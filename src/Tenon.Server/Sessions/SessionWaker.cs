@@ -1,3 +1,4 @@
+using Tenon.Server.Egress;
 using Tenon.Server.Events;
 using Tenon.Server.Files;
 using Tenon.Server.Sandboxes;
@@ -11,8 +12,8 @@ namespace Tenon.Server.Sessions;
 /// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, FileStore files, SandboxProvider sandboxes, IGrainFactory grains,
-    Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
+    IDatabase database, SessionStore store, FileStore files, EgressStore egress, SandboxProvider sandboxes,
+    IGrainFactory grains, Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
     : IHostedService, IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -86,6 +87,7 @@ public sealed partial class SessionWaker(
         {
             await store.SweepDeleted(cancellationToken);
             await files.Sweep(cancellationToken);
+            await egress.Sweep(cancellationToken);
             await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
             _owned = true;
         }

@@ -67,6 +67,16 @@ public sealed class OutputRow
     public required string FileId { get; set; }
 }
 
+/// <summary>A request that left a session's sandbox, or was refused, as wire JSON.</summary>
+public sealed class EgressRow
+{
+    public required string Id { get; init; }
+
+    public required string SessionId { get; init; }
+
+    public required string Body { get; set; }
+}
+
 /// <summary>
 /// A session: what it was made with, and a projection of its log that is saved in the log's own transactions,
 /// so that the two never disagree.

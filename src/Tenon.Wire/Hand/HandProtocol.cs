@@ -12,6 +12,12 @@ public static class HandProtocol
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
 
+    /// <summary>The socket of the server's egress proxy, as a hand finds it.</summary>
+    public const string EgressSocket = "/run/tenon/egress/proxy.sock";
+
+    /// <summary>The port on the sandbox's loopback that leads there; the usual one of a proxy.</summary>
+    public const int EgressPort = 3128;
+
     /// <summary>
     /// Bounds what either side holds in memory for one frame: a large <c>write</c> fits, a runaway does not.
     /// </summary>

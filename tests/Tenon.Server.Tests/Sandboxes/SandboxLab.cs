@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tenon.Server.Egress;
 using Tenon.Server.Sandboxes;
 using Tenon.Wire.Content;
 
@@ -9,17 +10,19 @@ public sealed class SandboxLab : IAsyncDisposable
 {
     private readonly SandboxOptions _options;
     private readonly SandboxProvider.UploadsOf? _uploadsOf;
+    private readonly EgressProxy? _egress;
     private int _calls;
 
     public SandboxLab(
-        Func<SandboxOptions, SandboxOptions>? change = null, SandboxProvider.UploadsOf? uploadsOf = null)
+        Func<SandboxOptions, SandboxOptions>? change = null, SandboxProvider.UploadsOf? uploadsOf = null,
+        EgressProxy? egress = null)
     {
-        _uploadsOf = uploadsOf;
+        (_uploadsOf, _egress) = (uploadsOf, egress);
         // Short and walkable for every uid, as an installed server's directory is.
         DataDirectory = Directory.CreateDirectory($"/tmp/tenon-lab-{Guid.NewGuid():N}").FullName;
         var options = new SandboxOptions { DataDirectory = DataDirectory, HandPath = HandPath };
         _options = change?.Invoke(options) ?? options;
-        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
+        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf, _egress);
     }
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
@@ -34,7 +37,7 @@ public sealed class SandboxLab : IAsyncDisposable
     public async Task Restart()
     {
         await Provider.DisposeAsync();
-        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
+        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf, _egress);
     }
 
     public Task<ISandbox> Open(string session = "sesn_1") => Provider.Open(session, Cancelled);
