@@ -43,7 +43,11 @@ var benchmarks = new Dictionary<string, Func<BenchRun, Task>>
     ["fan-out"] = FanOut.Run,
     ["interrupt"] = Stops.Interrupt,
     ["kill"] = Stops.Kill,
-    ["sandbox"] = SandboxStarts.Run,
+    ["sandbox"] = async run =>
+    {
+        await SandboxStarts.Run(run);
+        await DriverStarts.Run(run);
+    },
     ["recovery"] = Recovery.Run,
 };
 var names = args.TakeWhile(arg => !arg.StartsWith('-')).ToList();

@@ -27,12 +27,7 @@ public sealed record Settings
 
     public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
 
-    public SandboxOptions Sandbox => new()
-    {
-        DataDirectory = DataDirectory,
-        HandPath = this[SettingKeys.Hand]!,
-        WorkspaceTemplate = this[SettingKeys.WorkspaceTemplate],
-    };
+    public required SandboxOptions Sandbox { get; init; }
 
     public EgressOptions Egress { get; init; } = new();
 
@@ -68,6 +63,10 @@ public static class SettingKeys
     public const string WorkspaceTemplate = "sandbox.workspace_template";
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
     public const string Hand = "sandbox.hand";
+    public const string Driver = "sandbox.driver";
+    public const string OciRuntime = "sandbox.oci_runtime";
+    public const string FirstUid = "sandbox.first_uid";
+    public const string UidCount = "sandbox.uid_count";
     public const string AllowedRanges = "egress.allowed_ranges";
     public const string PackageHosts = "egress.package_hosts";
     public const string Prices = "billing.prices";
@@ -87,6 +86,14 @@ public static class SettingKeys
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
             "serve although the sandbox failed its self-test") { IsSwitch = true },
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
+        new(Driver, "--driver", "TENON_DRIVER", "bubblewrap",
+            "what starts sandboxes: bubblewrap, or oci for a container runtime (docs/operations/security.md)"),
+        new(OciRuntime, "--oci-runtime", "TENON_OCI_RUNTIME", "runc",
+            "the container runtime of the driver oci, by name or path"),
+        new(FirstUid, null, "TENON_FIRST_UID", "2000000",
+            "the first of the uids that sandboxes get when the server is root"),
+        new(UidCount, null, "TENON_UID_COUNT", "50000",
+            "how many such uids there are: a session has one as long as it has files"),
         new(AllowedRanges, "--egress-ranges", "TENON_EGRESS_RANGES", null,
             "private address ranges that sandboxes may reach, with commas between (docs/operations/egress.md)"),
         new(PackageHosts, "--package-hosts", "TENON_PACKAGE_HOSTS", null,

@@ -42,6 +42,7 @@ public static class SettingsReader
         {
             Values = values,
             ModelServices = services with { Routes = routes },
+            Sandbox = SandboxSettings.Read(values, Path.GetFullPath(values[SettingKeys.Data].Value!)),
             Egress = new EgressOptions
             {
                 AllowedRanges = ReadList(values, SettingKeys.AllowedRanges, IPNetwork.Parse),

@@ -18,7 +18,7 @@ public static class Usage
               ./tenon soak      kill a server at random while sessions work, and count what was lost
               ./tenon simulate  crash a simulated session at random places; takes a seed, or a range such as 0..10000
               ./tenon doctor    what this machine can and cannot do, and the fix for each; with --probe, every
-                                known way out of a sandbox is tried here
+                                known way out of a sandbox is tried here; takes what serve takes, such as --driver
 
             serve takes:
             """);

@@ -8,6 +8,9 @@ namespace Tenon.Server.Sandboxes;
 /// <summary>Sandboxes by bubblewrap: namespaces of an unprivileged user, who shares the host's kernel.</summary>
 internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles files, TimeProvider time) : ISandboxDriver
 {
+    /// <summary>The name of this driver in settings.</summary>
+    public const string Kind = "bubblewrap";
+
     /// <summary>A busy kernel refuses a fork for a moment after a sandbox with many processes has ended.</summary>
     private const int AttemptsMax = 4;
 
@@ -17,7 +20,7 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
     private readonly BubblewrapCommand _command = new(options, files);
     private readonly SandboxCgroup _cgroup = new(time);
 
-    public string Name => "bubblewrap";
+    public string Name => Kind;
 
     public IReadOnlyList<ProbeResult> Check() => BubblewrapPrerequisites.Check(options);
 

@@ -95,6 +95,30 @@ internal static unsafe partial class LinuxCalls
         }
     }
 
+    /// <summary>Waits for a child's end and buries it; kills it when the time runs out.</summary>
+    /// <returns>Its exit code, or -1 when a signal ended it.</returns>
+    public static int WaitForExit(int pid, int milliseconds)
+    {
+        using (var process = OpenProcess(pid))
+        {
+            if (process is not null && !WaitForDeath(process, milliseconds))
+            {
+                Signal(process, SignalKill);
+            }
+        }
+
+        int status;
+        while (waitpid(pid, &status, 0) < 0)
+        {
+            if (Marshal.GetLastPInvokeError() != Interrupted)
+            {
+                throw Failure($"process {pid} could not be waited for");
+            }
+        }
+
+        return (status & 0x7F) == 0 ? (status >> 8) & 0xFF : -1;
+    }
+
     /// <summary>Reaps a child if it is dead. True when there is nothing left to reap.</summary>
     public static bool Reap(int pid)
     {

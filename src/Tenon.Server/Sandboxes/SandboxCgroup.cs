@@ -23,24 +23,33 @@ internal sealed class SandboxCgroup
     private const string Quota = "cpu.cfs_quota_us";
 
     /// <summary>What the kernel takes unless it is told otherwise; a quota is a share of it.</summary>
-    private const int PeriodMicroseconds = 100_000;
+    public const int PeriodMicroseconds = 100_000;
 
     private readonly TimeProvider _time;
-    private readonly bool _unified;
     private readonly string[] _parents;
 
     public SandboxCgroup(TimeProvider time)
     {
         _time = time;
-        _unified = File.Exists($"{Mount}/cgroup.controllers");
         _parents = SandboxFiles.IsRoot ? Parents() : [];
     }
 
+    /// <summary>Whether this machine has version 2.</summary>
+    public static bool IsUnified { get; } = File.Exists($"{Mount}/cgroup.controllers");
+
     /// <summary>Whether the memory and the processes of sandboxes are bounded.</summary>
-    public bool IsAvailable => Bounds(_unified ? "memory.max" : "memory.limit_in_bytes");
+    public bool IsAvailable => Bounds(IsUnified ? "memory.max" : "memory.limit_in_bytes");
 
     /// <summary>Whether their processor time is bounded too.</summary>
-    public bool BoundsTime => Bounds(_unified ? "cpu.max" : Quota);
+    public bool BoundsTime => Bounds(IsUnified ? "cpu.max" : Quota);
+
+    /// <summary>The group of a sandbox, as a container runtime names it.</summary>
+    public static string PathOf(string instance) => $"/{Ours}/{instance}";
+
+    public static int ProcessesOf(SandboxLimits limits) => Math.Max(ProcessesMin, limits.ProcessesMax);
+
+    /// <summary>Of every <see cref="PeriodMicroseconds"/>.</summary>
+    public static int QuotaOf(SandboxLimits limits) => limits.CpuPercent * (PeriodMicroseconds / 100);
 
     /// <summary>Makes the group of a sandbox that is about to run and puts its init there.</summary>
     public void Join(string instance, int pid, SandboxLimits limits)
@@ -115,12 +124,12 @@ internal sealed class SandboxCgroup
 
     private IEnumerable<(string File, string Value)> Values(SandboxLimits limits)
     {
-        var time = (limits.CpuPercent * (PeriodMicroseconds / 100)).ToString(CultureInfo.InvariantCulture);
+        var time = Text(QuotaOf(limits));
         return
         [
-            (_unified ? "memory.max" : "memory.limit_in_bytes", Text(limits.MemoryBytes)),
+            (IsUnified ? "memory.max" : "memory.limit_in_bytes", Text(limits.MemoryBytes)),
             ("memory.swap.max", "0"),
-            ("pids.max", Text(Math.Max(ProcessesMin, limits.ProcessesMax))),
+            ("pids.max", Text(ProcessesOf(limits))),
             (Quota, time),
             ("cpu.max", $"{time} {Text(PeriodMicroseconds)}"),
         ];
@@ -132,7 +141,7 @@ internal sealed class SandboxCgroup
     {
         try
         {
-            if (_unified)
+            if (IsUnified)
             {
                 var ours = $"{Mount}/{Ours}";
                 Delegate(Mount, Needed);

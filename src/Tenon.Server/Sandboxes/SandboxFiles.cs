@@ -37,7 +37,7 @@ internal sealed class SandboxFiles
     private readonly SandboxOptions _options;
     private readonly Lock _uids = new();
     private readonly HashSet<int> _takenUids = [];
-    private readonly Lazy<string> _shared;
+    private readonly Lazy<(string Path, string Etc)> _shared;
 
     public SandboxFiles(SandboxOptions options)
     {
@@ -47,7 +47,7 @@ internal sealed class SandboxFiles
             ? below
             : Path.Combine(
                 FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
-        _shared = new Lazy<string>(PrepareShared);
+        _shared = new Lazy<(string, string)>(PrepareShared);
     }
 
     public static bool IsRoot => LinuxCalls.EffectiveUid == 0;
@@ -56,10 +56,10 @@ internal sealed class SandboxFiles
     public string Root { get; }
 
     /// <summary>The directory with the files that every sandbox shares; made at the first use.</summary>
-    public string Shared => _shared.Value;
+    public string Shared => _shared.Value.Path;
 
-    /// <summary>What sandboxes get as <c>/etc</c>; known once <see cref="Shared"/> is.</summary>
-    public string Etc { get; private set; } = "";
+    /// <summary>What sandboxes get as <c>/etc</c>; made with <see cref="Shared"/>.</summary>
+    public string Etc => _shared.Value.Etc;
 
     public SandboxFolder FolderOf(string sessionId)
     {
@@ -230,7 +230,7 @@ internal sealed class SandboxFiles
         LinuxCalls.Mode(path, mode);
     }
 
-    private string PrepareShared()
+    private (string Path, string Etc) PrepareShared()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Root)!);
         MakeDirectory(Root, WalkOnly);
@@ -240,8 +240,7 @@ internal sealed class SandboxFiles
         Share(
             Path.Combine(shared, FilterName), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
         Share(Path.Combine(shared, EmptyName), [], Readable);
-        Etc = SandboxEtc.Prepare(shared);
-        return shared;
+        return (shared, SandboxEtc.Prepare(shared));
     }
 
     // By renaming, because living sandboxes still have the old file open.

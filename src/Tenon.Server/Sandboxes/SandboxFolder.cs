@@ -75,7 +75,11 @@ public sealed record SandboxFolder(string Path)
 /// <param name="Pid">The pid of its init.</param>
 /// <param name="StartedTicks">The start of that process, against a reused pid.</param>
 /// <param name="Socket">The path of the socket its hand listens on.</param>
-internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long StartedTicks, string? Socket);
+internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long StartedTicks, string? Socket)
+{
+    /// <summary>The <see cref="ISandboxDriver.Name"/> of the driver that started it.</summary>
+    public string Driver { get; init; } = BubblewrapDriver.Kind;
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(SandboxRecord))]

@@ -9,8 +9,11 @@ public sealed record SandboxOptions
     /// <summary>The published hand.</summary>
     public required string HandPath { get; init; }
 
-    /// <summary>What starts sandboxes: <c>bubblewrap</c>.</summary>
+    /// <summary>What starts sandboxes: <c>bubblewrap</c> or <c>oci</c>, a container runtime.</summary>
     public string Driver { get; init; } = "bubblewrap";
+
+    /// <summary>The container runtime of the driver <c>oci</c>, by name or absolute path.</summary>
+    public string OciRuntime { get; init; } = "runc";
 
     public string BubblewrapPath { get; init; } = "/usr/bin/bwrap";
 
@@ -21,6 +24,11 @@ public sealed record SandboxOptions
 
     /// <summary>How many sessions can have files at once when the server is root.</summary>
     public int UidCount { get; init; } = 50_000;
+
+    /// <summary>
+    /// The uid that a container runtime works as while it makes a sandbox's mounts: the one after those of sessions.
+    /// </summary>
+    public int SetupUid => FirstUid + UidCount;
 
     /// <summary>A directory whose content a new session finds in its workspace.</summary>
     public string? WorkspaceTemplate { get; init; }

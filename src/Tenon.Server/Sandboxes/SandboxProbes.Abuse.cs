@@ -117,7 +117,7 @@ internal static partial class SandboxProbes
             + "echo none", "^none$"),
         new("40b", "the server's data folder, and the host's homes", "absent",
             "ls -A /home | grep -v -x agent; ls -d /root /var/lib /srv /opt /run/tenon/* 2>/dev/null "
-            + "| grep -v -x /run/tenon/hand; echo none", "^none$"),
+            + "| grep -v -x -e /run/tenon/hand -e /run/tenon/filter; echo none", "^none$"),
     ];
 
     private static IEnumerable<SandboxProbe> Identity(ProbeStage stage) =>

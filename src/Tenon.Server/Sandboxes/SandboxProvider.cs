@@ -134,7 +134,9 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
             return null;
         }
 
-        if (SandboxProcess.Find(record.Pid, record.StartedTicks) is { } process)
+        // One that another driver started lacks what this one was chosen for.
+        if (record.Driver == _driver.Name
+            && SandboxProcess.Find(record.Pid, record.StartedTicks) is { } process)
         {
             try
             {
@@ -165,6 +167,7 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
                 Pid = process.Pid,
                 StartedTicks = process.StartedTicks,
                 Socket = socket,
+                Driver = _driver.Name,
             });
             return await Greet(process, instance, socket, cancellationToken);
         }
@@ -267,7 +270,10 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
         if (record is { Instance: { } instance, Socket: { } socket })
         {
             using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
-            _driver.End(instance, process);
+            var driver = record.Driver == _driver.Name
+                ? _driver
+                : SandboxDrivers.Named(record.Driver, _options, _files, _time) ?? _driver;
+            driver.End(instance, process);
             File.Delete(socket);
         }
     }

@@ -4,10 +4,10 @@ using Xunit;
 
 namespace Tenon.Server.Tests.Sandboxes;
 
-/// <summary>What every provider of sandboxes must do.</summary>
-public abstract class SandboxConformance : IAsyncLifetime
+/// <summary>What a sandbox must do, whatever driver started it.</summary>
+public abstract class SandboxConformance(string driver) : IAsyncLifetime
 {
-    protected SandboxLab Lab { get; } = new();
+    protected SandboxLab Lab { get; } = new(options => options with { Driver = driver });
 
     protected ISandbox Sandbox { get; private set; } = null!;
 
@@ -177,4 +177,6 @@ public abstract class SandboxConformance : IAsyncLifetime
     protected static void Kill(int pid) => System.Diagnostics.Process.GetProcessById(pid).Kill();
 }
 
-public sealed class BubblewrapConformance : SandboxConformance;
+public sealed class BubblewrapConformance() : SandboxConformance("bubblewrap");
+
+public sealed class OciConformance() : SandboxConformance(SandboxLab.OciDriver);

@@ -8,7 +8,7 @@ namespace Tenon.Server.Tests.Sandboxes;
 /// <summary>A data directory with a provider over it; both go away with it, and so does every sandbox.</summary>
 public sealed class SandboxLab : IAsyncDisposable
 {
-    private readonly SandboxOptions _options;
+    private SandboxOptions _options;
     private readonly SandboxProvider.UploadsOf? _uploadsOf;
     private readonly EgressProxy? _egress;
     private int _calls;
@@ -27,6 +27,9 @@ public sealed class SandboxLab : IAsyncDisposable
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
 
+    /// <summary>The container runtime's driver where it can run: an ordinary user has the other one only.</summary>
+    public static string OciDriver { get; } = Environment.IsPrivilegedProcess ? "oci" : "bubblewrap";
+
     public static CancellationToken Cancelled => Xunit.TestContext.Current.CancellationToken;
 
     public string DataDirectory { get; }
@@ -34,9 +37,10 @@ public sealed class SandboxLab : IAsyncDisposable
     public SandboxProvider Provider { get; private set; }
 
     /// <summary>What a crash and a new start of the server leave: the same disk, another provider.</summary>
-    public async Task Restart()
+    public async Task Restart(Func<SandboxOptions, SandboxOptions>? change = null)
     {
         await Provider.DisposeAsync();
+        _options = change?.Invoke(_options) ?? _options;
         Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf, _egress);
     }
 
@@ -61,6 +65,13 @@ public sealed class SandboxLab : IAsyncDisposable
     public int InitOf(string session = "sesn_1") =>
         JsonDocument.Parse(File.ReadAllText(Path.Combine(Provider.FolderOf(session).Path, "sandbox.json")))
             .RootElement.GetProperty("pid").GetInt32();
+
+    /// <summary>What the session's hand holds in memory.</summary>
+    public int HandKilobytes(string session = "sesn_1") => int.Parse(
+        File.ReadLines($"/proc/{InitOf(session)}/status")
+            .Single(line => line.StartsWith("VmRSS", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        System.Globalization.CultureInfo.InvariantCulture);
 
     public static bool IsAlive(int pid)
     {

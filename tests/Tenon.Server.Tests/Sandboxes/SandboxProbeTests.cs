@@ -15,12 +15,16 @@ public sealed class SandboxProbeTests
     /// <summary>What needs control groups.</summary>
     private static readonly string[] NeedsGroups = ["2", "6"];
 
-    [Fact]
-    public async Task Every_known_way_out_is_tried_and_none_is_open()
+    public static TheoryData<string> Drivers => [.. ((string[])["bubblewrap", SandboxLab.OciDriver]).Distinct()];
+
+    [Theory]
+    [MemberData(nameof(Drivers))]
+    public async Task Every_known_way_out_is_tried_and_none_is_open(string driver)
     {
         await using var lab = new SandboxLab();
 
-        var results = await SandboxSelfTest.RunAll(Options(lab), TimeProvider.System, SandboxLab.Cancelled);
+        var results = await SandboxSelfTest.RunAll(
+            Options(lab) with { Driver = driver }, TimeProvider.System, SandboxLab.Cancelled);
 
         Assert.Equal([], results.Where(result => result.Outcome == ProbeOutcome.Failed));
         Assert.Equal(
