@@ -9,7 +9,8 @@ using Log = Tenon.Server.Events.EventLog;
 namespace Tenon.Bench;
 
 /// <summary>
-/// Events a second into the log by many sessions at once, and into the bare database in batches of the same size.
+/// Events a second into the log by many sessions at once, and the same rows into the bare database, in batches of one
+/// append of each session.
 /// </summary>
 internal static class Appends
 {
@@ -17,7 +18,6 @@ internal static class Appends
     private const int AppendsEach = 100;
     private const int EventsEach = 3;
     private const int EventsInRound = Sessions * AppendsEach * EventsEach;
-    private const int BatchSize = Sessions * EventsEach;
     private const int Rounds = 7;
     private static readonly string Body = "{\"type\":\"agent.message\",\"text\":\"" + new string('x', 300) + "\"}";
 
@@ -92,18 +92,22 @@ internal static class Appends
 
     private static async Task Write(Log log, string session)
     {
-        for (var i = 0; i < AppendsEach; i++)
+        for (var append = 0; append < AppendsEach; append++)
         {
-            var seq = (long)i * EventsEach;
             await log.Append(new LogAppend
             {
                 Session = session,
-                ExpectedSeq = seq,
-                Entries = [.. Enumerable.Range(1, EventsEach).Select(n =>
-                    new LogEntry(seq + n, "sthr", $"sevt_{session}_{seq + n}", "agent.message", 0, Body, false))],
+                ExpectedSeq = (long)append * EventsEach,
+                Entries = Entries(session, append),
             });
         }
     }
+
+    private static LogEntry[] Entries(string session, int append) =>
+    [
+        .. Enumerable.Range((append * EventsEach) + 1, EventsEach).Select(
+            seq => new LogEntry(seq, "sthr", $"sevt_{session}_{seq}", "agent.message", 0, Body, false)),
+    ];
 
     private static void WriteSqlite(SqliteDatabase database, int round)
     {
@@ -111,20 +115,27 @@ internal static class Appends
         using var command = connection.CreateCommand();
         command.CommandText =
             "INSERT INTO log (session, seq, thread, id, type, at, body, internal) "
-            + "VALUES ($session, $seq, 't', $id, 'x', 0, $body, 0)";
-        var seq = command.Parameters.Add("$seq", SqliteType.Integer);
-        var id = command.Parameters.Add("$id", SqliteType.Text);
-        command.Parameters.AddWithValue("$session", $"bare_{round}");
-        command.Parameters.AddWithValue("$body", Body);
-        for (var batch = 0; batch < AppendsEach; batch++)
+            + "VALUES ($session, $seq, $thread, $id, $type, $at, $body, 0)";
+        var values = Array.ConvertAll<string, SqliteParameter>(
+            ["$session", "$seq", "$thread", "$id", "$type", "$at", "$body"],
+            name => command.Parameters.AddWithValue(name, DBNull.Value));
+        for (var append = 0; append < AppendsEach; append++)
         {
             using var transaction = connection.BeginTransaction(deferred: false);
             command.Transaction = transaction;
-            for (var i = 1; i <= BatchSize; i++)
+            for (var i = 0; i < Sessions; i++)
             {
-                seq.Value = (batch * BatchSize) + i;
-                id.Value = $"sevt_{seq.Value}";
-                command.ExecuteNonQuery();
+                var session = $"{Prefix}_bare_{round}_{i}";
+                foreach (var entry in Entries(session, append))
+                {
+                    object[] row = [session, entry.Seq, entry.Thread, entry.Id, entry.Type, entry.At, entry.Body];
+                    for (var column = 0; column < row.Length; column++)
+                    {
+                        values[column].Value = row[column];
+                    }
+
+                    command.ExecuteNonQuery();
+                }
             }
 
             transaction.Commit();
@@ -134,16 +145,25 @@ internal static class Appends
     private static async Task WritePostgres(PostgresDatabase database, int round)
     {
         await using var connection = await database.Open(CancellationToken.None);
-        for (var batch = 0; batch < AppendsEach; batch++)
+        for (var append = 0; append < AppendsEach; append++)
         {
-            var numbers = Enumerable.Range(1, BatchSize).Select(i => (long)(batch * BatchSize) + i).ToArray();
+            var rows = Enumerable.Range(0, Sessions).Select(i => $"{Prefix}_bare_{round}_{i}")
+                .SelectMany(session => Entries(session, append).Select(entry => (Session: session, Entry: entry)))
+                .ToArray();
             await using var command = new NpgsqlCommand(
                 "INSERT INTO log (session, seq, thread, id, type, at, body, internal) "
-                + "SELECT $1, seq, 't', 'sevt_' || seq, 'x', 0, $2, false FROM unnest($3) AS s(seq)",
-                connection);
-            command.Parameters.AddWithValue($"{Prefix}_bare_{round}");
-            command.Parameters.AddWithValue(Body);
-            command.Parameters.AddWithValue(numbers);
+                + "SELECT *, false FROM unnest($1, $2, $3, $4, $5, $6, $7)", connection);
+            foreach (var column in (Array[])
+            [
+                Array.ConvertAll(rows, row => row.Session), Array.ConvertAll(rows, row => row.Entry.Seq),
+                Array.ConvertAll(rows, row => row.Entry.Thread), Array.ConvertAll(rows, row => row.Entry.Id),
+                Array.ConvertAll(rows, row => row.Entry.Type), Array.ConvertAll(rows, row => row.Entry.At),
+                Array.ConvertAll(rows, row => row.Entry.Body),
+            ])
+            {
+                command.Parameters.AddWithValue(column);
+            }
+
             await command.ExecuteNonQueryAsync();
         }
     }

@@ -105,6 +105,7 @@ internal sealed class BenchServer : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         await Model.DisposeAsync();
+        await SandboxRemains.Clear(_folder);
         Directory.Delete(_folder, recursive: true);
     }
 

@@ -22,7 +22,12 @@ if (args is ["soak", .. var soak])
         return await CrashSoak.Run(given);
     }
 
-    Console.Error.WriteLine(CrashSoak.Usage);
+    if (soak is ["sandboxes", .. var asked] && !asked.Contains("--help"))
+    {
+        return await SandboxSoak.Run(asked);
+    }
+
+    Console.Error.WriteLine($"{CrashSoak.Usage}\n\n{SandboxSoak.Usage}");
     return soak.Contains("--help") ? 0 : 2;
 }
 
@@ -43,7 +48,12 @@ var benchmarks = new Dictionary<string, Func<BenchRun, Task>>
     ["fan-out"] = FanOut.Run,
     ["interrupt"] = Stops.Interrupt,
     ["kill"] = Stops.Kill,
-    ["sandbox"] = SandboxStarts.Run,
+    ["sandbox"] = async run =>
+    {
+        await SandboxStarts.Run(run);
+        await DriverStarts.Run(run);
+        await SandboxLives.Run(run);
+    },
     ["recovery"] = Recovery.Run,
 };
 var names = args.TakeWhile(arg => !arg.StartsWith('-')).ToList();

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text.Json;
+using Tenon.Hand.Processes;
 using Tenon.Hand.Tools;
 using Tenon.Wire.Hand;
 
@@ -74,10 +75,17 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
         switch (request)
         {
             case { Verb: HandVerbs.Hello }:
-                Send(new HandReply { Id = request.Id, Instance = instance, Protocol = HandProtocol.Version });
+                Send(new HandReply
+                {
+                    Id = request.Id, Instance = instance, Protocol = HandProtocol.Version,
+                    RestoresShell = ShellState.WasKept,
+                });
                 break;
             case { Verb: HandVerbs.Ping }:
                 Send(new HandReply { Id = request.Id });
+                break;
+            case { Verb: HandVerbs.Save }:
+                _ = Save(request.Id);
                 break;
             case { Verb: HandVerbs.Call, ToolUseId: { Length: > 0 } id, Tool: { } tool }:
                 _ = Answer(request.Id, receipts.Call(id, tool, request.Input ?? default));
@@ -94,6 +102,12 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
                 Send(new HandReply { Id = request.Id, Fault = $"the hand does not know the request {request.Verb}" });
                 break;
         }
+    }
+
+    private async Task Save(long id)
+    {
+        await receipts.Save();
+        Send(new HandReply { Id = id });
     }
 
     private async Task Answer(long id, Task<ToolAnswer> call)

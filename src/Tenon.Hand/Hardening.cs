@@ -1,4 +1,5 @@
 using Tenon.Hand.Processes;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Hand;
 
@@ -33,7 +34,9 @@ internal static unsafe class Hardening
         Limit(LimitDescriptors, DescriptorsMax);
         if (processesMax > 0)
         {
-            Limit(LimitProcesses, processesMax);
+            // What it starts gets the smaller limit from the shell, so that a fork bomb leaves the hand its room.
+            Limit(LimitProcesses, processesMax + HandProtocol.ProcessesReserved);
+            BashShell.ProcessesMax = processesMax;
         }
     }
 

@@ -10,17 +10,25 @@ if (args is ["try", .. var words])
     return Attempt.Run(words);
 }
 
-// The hand: init of a sandbox. Usage: Tenon.Hand INSTANCE PROCESSES_MAX, with a listening socket as descriptor 3.
-if (args.Length != 2 || !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out var processesMax))
+// The hand: init of a sandbox. Usage: Tenon.Hand INSTANCE PROCESSES_MAX [FILTER], with a listening socket as
+// descriptor 3.
+if (args.Length is < 2 or > 3
+    || !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out var processesMax))
 {
     Console.Error.WriteLine("The hand is started by the Tenon server, inside a sandbox.");
     return 2;
 }
 
 Hardening.Apply(HandProtocol.ListenDescriptor, processesMax);
+if (args is [_, _, var filter])
+{
+    CallFilter.Install(filter);
+}
+
 using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescriptor, ownsHandle: true));
 using var tools = new Toolbox(new Children());
 var receipts = new Receipts(tools);
+EgressRelay.Start();
 using var slots = new SemaphoreSlim(ToolLimits.Connections);
 
 // A server that died between starting this sandbox and writing it down would leave it for ever.

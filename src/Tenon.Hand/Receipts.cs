@@ -60,6 +60,9 @@ internal sealed class Receipts(Toolbox tools)
         }
     }
 
+    /// <inheritdoc cref="Toolbox.Save"/>
+    public Task Save() => tools.Save();
+
     private async Task Run(Receipt receipt, string tool, JsonElement input)
     {
         // Off the connection's thread, which has other requests to read.

@@ -21,5 +21,8 @@ internal sealed class Toolbox(Children children) : IDisposable
             _ => throw new ToolFault($"{input.Tool}: there is no such tool in the sandbox"),
         };
 
+    /// <inheritdoc cref="BashTool.Save"/>
+    public Task Save() => _bash.Save();
+
     public void Dispose() => _bash.Dispose();
 }

@@ -15,6 +15,7 @@ public static class Program
             {
                 ["migrate", .., "--help" or "-h"] => Migrate.Help(),
                 ["backup" or "restore", .., "--help" or "-h"] => Backup.Help(),
+                ["image", .., "--help" or "-h"] => Image.Help(),
                 [_, .., "--help" or "-h"] => Usage.Print(),
                 ["serve", .. var rest] => await Serve.Run(rest),
                 ["demo", .. var rest] => await DemoRun.Run(rest),
@@ -24,6 +25,7 @@ public static class Program
                     Backup.Make(rest, Environment.GetEnvironmentVariables(), Console.Out),
                 ["restore", .. var rest] =>
                     Backup.Restore(rest, Environment.GetEnvironmentVariables(), Console.Out),
+                ["image", .. var rest] => Image.Run(rest),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),

@@ -2,11 +2,13 @@ using Microsoft.EntityFrameworkCore;
 using Tenon.Server.Agents;
 using Tenon.Server.Cluster;
 using Tenon.Server.Configuration;
+using Tenon.Server.Egress;
 using Tenon.Server.Environments;
 using Tenon.Server.Events;
 using Tenon.Server.Files;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Server.Images;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
@@ -19,6 +21,12 @@ namespace Tenon.Server;
 public static class TenonServer
 {
     /// <summary>
+    /// Bytes of a request's first line. The longest that a client has reason to send, a list with every filter, is far
+    /// below it; a longer one is refused before there is a request to answer in the documented envelope.
+    /// </summary>
+    private const int RequestLineMax = 32 * 1024;
+
+    /// <summary>
     /// Builds the server; the caller starts it. <paramref name="replace"/> lets a test put in its own clock or model.
     /// </summary>
     /// <param name="madeApiKey">The API key, when this is the first start and none was given.</param>
@@ -30,6 +38,7 @@ public static class TenonServer
             .ConfigureKestrel(kestrel =>
             {
                 kestrel.Limits.MaxRequestBodySize = null; // UseBodyLimit sets it.
+                kestrel.Limits.MaxRequestLineSize = RequestLineMax;
                 kestrel.AddServerHeader = false;
             });
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
@@ -54,6 +63,8 @@ public static class TenonServer
         replace?.Invoke(services);
 
         var app = builder.Build();
+        app.Services.GetRequiredService<EnvironmentStore>().Changed +=
+            app.Services.GetRequiredService<EgressProxy>().Recheck;
         Map(app);
         return app;
     }
@@ -91,10 +102,25 @@ public static class TenonServer
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
+        services.AddSingleton(settings.Egress);
+        services.AddSingleton<EgressStore>();
+        services.AddSingleton<EgressAudit>();
+        services.AddSingleton<SessionEgress>();
+        services.AddSingleton<RulesOf>(provider => provider.GetRequiredService<SessionEgress>().RulesOf);
+        services.AddSingleton<EgressProxy>();
         services.AddSingleton(settings.Sandbox);
         services.AddSingleton(provider => new SandboxProvider(
             provider.GetRequiredService<SandboxOptions>(), provider.GetRequiredService<TimeProvider>(),
-            (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled)));
+            (id, cancelled) => provider.GetRequiredService<SessionFileRules>().Uploads(id, cancelled),
+            provider.GetRequiredService<EgressProxy>())
+        {
+            Layers = (id, cancelled) => provider.GetRequiredService<SessionLayers>().Of(id, cancelled),
+        });
+        services.AddSingleton(settings.Mirrors);
+        services.AddSingleton<PackageLayers>();
+        services.AddSingleton<SessionLayers>();
+        services.AddSingleton<HealthWarning>(provider =>
+            () => provider.GetRequiredService<SandboxProvider>().DiskShortage);
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<SandboxProvider>());
     }
 
@@ -109,6 +135,10 @@ public static class TenonServer
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();
+        services.AddSingleton<SandboxStarts>();
+        services.AddSingleton<SessionForks>();
+        services.AddHostedService(provider => provider.GetRequiredService<SandboxStarts>());
+        services.AddHostedService<SandboxKeeper>();
     }
 
     private static void Map(WebApplication app)
@@ -122,8 +152,10 @@ public static class TenonServer
         app.MapHealth();
         app.MapAgents();
         app.MapEnvironments();
+        app.MapPackages();
         app.MapFiles();
         app.MapSessions();
+        app.MapSessionEgress();
         app.MapAnnounced();
         app.MapModels();
     }

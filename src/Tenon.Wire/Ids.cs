@@ -13,6 +13,7 @@ public static class IdPrefix
     public const string File = "file_";
     public const string Resource = "sesrsc_";
     public const string Request = "req_";
+    public const string EgressRequest = "egrs_";
 }
 
 /// <summary>Makes ids that sort by the time they were made: a prefix, then 22 letters and digits of 128 bits.</summary>

@@ -60,6 +60,9 @@ public static class WireJson
 [JsonSerializable(typeof(Page<Agent>))]
 // Environments
 [JsonSerializable(typeof(EnvironmentRecord))]
+[JsonSerializable(typeof(EgressRequest))]
+[JsonSerializable(typeof(EnvironmentPackages))]
+[JsonSerializable(typeof(Page<EgressRequest>))]
 [JsonSerializable(typeof(EnvironmentCreate))]
 [JsonSerializable(typeof(EnvironmentUpdate))]
 [JsonSerializable(typeof(Page<EnvironmentRecord>))]
@@ -71,6 +74,7 @@ public static class WireJson
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]
 [JsonSerializable(typeof(SessionUpdate))]
+[JsonSerializable(typeof(SessionFork))]
 [JsonSerializable(typeof(AnnouncedSession))]
 [JsonSerializable(typeof(AgentSelectionBody))]
 [JsonSerializable(typeof(Budget))]

@@ -44,6 +44,14 @@ public sealed class TypeScriptTests(Lab lab)
         Reply.Text("done"));
 
     [Fact]
+    public Task A_forked_session_goes_on_with_the_files() => Run(
+        "fork.mjs",
+        Reply.ToolUse("bash", new { command = "echo of the first > note" }),
+        Reply.Text("Kept."),
+        Reply.ToolUse("bash", new { command = "cat note" }),
+        Reply.Text("It is there."));
+
+    [Fact]
     public Task Lists_page_by_themselves() => Run("paging.mjs", Reply.Text("Hello"));
 
     [Fact]

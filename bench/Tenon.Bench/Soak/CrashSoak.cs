@@ -30,8 +30,8 @@ internal static class CrashSoak
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>A session that has not gone on by then will not.</summary>
-    private static readonly TimeSpan GoOnTime = TimeSpan.FromSeconds(60);
+    /// <summary>A session that has not gone on by then will not, however busy the machine is.</summary>
+    private static readonly TimeSpan GoOnTime = TimeSpan.FromMinutes(5);
 
     public static async Task<int> Run(string[] args)
     {
@@ -76,6 +76,7 @@ internal static class CrashSoak
             }
 
             await server.Kill();
+            await SandboxRemains.Clear(server.Data);
             Directory.Delete(server.Data, recursive: true);
         }
 

@@ -55,12 +55,17 @@ internal sealed class BashShell
     private ShellCommand? _next;
     private ShellCommand? _current;
     private ReadOnlyMemory<byte> _unsent;
-    private string _prologue = Prologue;
+    private string _prologue = ProcessesMax > 0 ? $"{Prologue}\\builtin ulimit -u {ProcessesMax}\n" : Prologue;
     private volatile bool _closed;
     private bool _released;
 
-    public BashShell(Children children, string directory)
+    /// <summary>What commands may have at once; 0 sets no limit.</summary>
+    public static uint ProcessesMax { get; set; }
+
+    /// <param name="load">What it does before its first command.</param>
+    public BashShell(Children children, string directory, string load)
     {
+        _prologue += load;
         var commands = Pipe();
         var output = Pipe();
         var marker = Pipe();

@@ -8,20 +8,36 @@ namespace Tenon.Hand.Tools;
 /// call. Calls wait for each other. When a command must be killed, everything that it started is killed, what earlier
 /// commands left running is not, and a fresh shell starts where the old one stood.
 /// </summary>
-internal sealed class BashTool(Children children) : IDisposable
+internal sealed class BashTool : IDisposable
 {
+    private const string StateId = "shell-state";
+
     private static readonly HashSet<int> Nobody = [];
 
+    private readonly Children _children;
+
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private readonly ProcessTable _processes = new(children);
+    private readonly ProcessTable _processes;
+    private readonly Timer _quiet;
     private BashShell? _shell;
+    private bool _isFirst = true;
+    private bool _isSaved = true;
     private string _directory = Roots.Workspace;
+
+    public BashTool(Children children)
+    {
+        _children = children;
+        _processes = new ProcessTable(children);
+
+        // At once, with nothing to save: so the thread that timers need is there before a command takes all others.
+        _quiet = new Timer(_ => _ = Save(), null, 0, Timeout.Infinite);
+    }
 
     public async Task<ToolAnswer> Run(ToolInput input, string toolUseId, CancellationToken cancellationToken)
     {
         var command = input.Text("command");
         var restart = input.Flag("restart");
-        var timeoutMs = Timeout(input);
+        var timeoutMs = TimeoutOf(input);
         if (string.IsNullOrEmpty(command) && !restart)
         {
             throw new ToolFault("bash: command is required");
@@ -38,6 +54,8 @@ internal sealed class BashTool(Children children) : IDisposable
             if (restart)
             {
                 Kill(Nobody);
+                ShellState.Drop();
+                (_isFirst, _isSaved) = (false, true);
                 _directory = Roots.Workspace;
             }
 
@@ -51,9 +69,45 @@ internal sealed class BashTool(Children children) : IDisposable
         }
     }
 
-    public void Dispose() => _turn.Dispose();
+    /// <summary>Keeps the shell's state for the sandbox's next life, if a command has run since it was kept.</summary>
+    public async Task Save()
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            if (_isSaved || _shell is not { Alive: true } shell || !ShellState.Prepare())
+            {
+                return;
+            }
 
-    private static int Timeout(ToolInput input)
+            _isSaved = true;
+            using var output = new CommandOutput(StateId);
+            var deadline = Environment.TickCount64 + ToolLimits.BashTimeoutMs;
+            var (end, _) = await shell.Run(new ShellCommand(
+                ShellState.Save, output, deadline, CancellationToken.None));
+            if (end == CommandEnd.Finished)
+            {
+                ShellState.Keep();
+            }
+            else
+            {
+                // What a command has made of the shell holds it up, so it is of no use to a command either.
+                Kill(ProcessTable.Snapshot());
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _quiet.Dispose();
+        _turn.Dispose();
+    }
+
+    private static int TimeoutOf(ToolInput input)
     {
         var asked = input.Number("timeout_ms");
         return asked switch
@@ -71,7 +125,9 @@ internal sealed class BashTool(Children children) : IDisposable
         if (_shell is not { Alive: true })
         {
             _shell?.Close();
-            _shell = new BashShell(children, Directory.Exists(_directory) ? _directory : Roots.Workspace);
+            _shell = new BashShell(_children, Directory.Exists(_directory) ? _directory : Roots.Workspace,
+                _isFirst && ShellState.WasKept ? ShellState.Load : "");
+            _isFirst = false;
         }
 
         var before = ProcessTable.Snapshot();
@@ -81,6 +137,8 @@ internal sealed class BashTool(Children children) : IDisposable
         if (end == CommandEnd.Finished)
         {
             _directory = _shell.LastDirectory;
+            _isSaved = false;
+            _quiet.Change(ToolLimits.ShellQuiet, Timeout.InfiniteTimeSpan);
             return Answer(output.Text(), status);
         }
 
@@ -121,7 +179,7 @@ internal sealed class BashTool(Children children) : IDisposable
         if (_shell is { } shell)
         {
             // First the shell, which would go on to the rest of its command.
-            children.Kill(shell.Child);
+            _children.Kill(shell.Child);
             shell.Close();
             _shell = null;
         }

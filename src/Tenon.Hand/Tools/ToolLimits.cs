@@ -51,4 +51,10 @@ internal static class ToolLimits
 
     /// <summary>Connections at once: a server, its dead predecessors, and some to spare.</summary>
     public const int Connections = 16;
+
+    /// <summary>How long a shell has run nothing when its state is kept: most calls follow each other faster.</summary>
+    public static readonly TimeSpan ShellQuiet = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>A shell's state that is kept. Beyond it, a variable holds what belongs into a file.</summary>
+    public const int ShellStateBytes = 1024 * 1024;
 }

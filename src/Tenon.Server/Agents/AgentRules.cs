@@ -48,6 +48,14 @@ public static partial class AgentRules
         };
     }
 
+    /// <summary>The system prompt; null for an empty one.</summary>
+    /// <exception cref="ApiException">400: it is too long.</exception>
+    public static string? CheckSystem(string? system)
+    {
+        Length("system", system, 0, SystemMax);
+        return Cleared(system);
+    }
+
     public static void CheckModel(string path, ModelConfig model)
     {
         Length($"{path}.id", model.Id, 1, NameMax);

@@ -192,9 +192,10 @@ public sealed class BackupWriter(SandboxOptions sandboxes, TimeProvider clock, A
             .Order(StringComparer.Ordinal).ToList();
         tell($"Reading the sandboxes of {sessions.Count} sessions");
         var leftOut = 0;
+        using var disks = new SandboxDisks(files.Root, sandboxes, clock);
         foreach (var id in sessions)
         {
-            var tree = new SandboxTree(archive, files.FolderOf(id), BackupLayout.Sandboxes + id);
+            var tree = new SandboxTree(archive, disks, files.FolderOf(id), BackupLayout.Sandboxes + id);
             tree.Add();
             leftOut += tree.LeftOut;
         }

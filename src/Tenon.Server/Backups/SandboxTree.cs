@@ -13,7 +13,7 @@ namespace Tenon.Server.Backups;
 /// Every name is opened in a directory that is open already and no link is followed, so that the agent cannot make the
 /// server read another file of the host. The uploads are links to blobs and are placed again by the server.
 /// </remarks>
-internal sealed class SandboxTree(BackupArchive archive, SandboxFolder folder, string name)
+internal sealed class SandboxTree(BackupArchive archive, SandboxDisks disks, SandboxFolder folder, string name)
 {
     /// <summary>Each level holds an open directory. Deeper is no work of a person or a compiler.</summary>
     private const int DepthMax = 200;
@@ -45,9 +45,10 @@ internal sealed class SandboxTree(BackupArchive archive, SandboxFolder folder, s
             new SandboxRecord(record.Uid, null, 0, 0, null), SandboxRecordJson.Default.SandboxRecord));
         var here = PathOf(root);
         Open(here, BackupLayout.Uploads, (_, its) => archive.AddDirectory($"{name}/{BackupLayout.Uploads}", its));
+        using var look = disks.Look(folder, record);
         foreach (var part in BackupLayout.AgentFolders)
         {
-            Open(here, part, (directory, its) => AddDirectory(directory, its, $"{name}/{part}", 0));
+            Open(look.Path + "/", part, (directory, its) => AddDirectory(directory, its, $"{name}/{part}", 0));
         }
     }
 

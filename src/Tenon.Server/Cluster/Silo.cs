@@ -1,3 +1,4 @@
+using Orleans.Configuration;
 using System.Net;
 using System.Net.Sockets;
 
@@ -8,10 +9,27 @@ namespace Tenon.Server.Cluster;
 /// </summary>
 public static class Silo
 {
+    /// <summary>
+    /// How long an owner without work is kept. It saves the next message of a conversation the reading of its log, and
+    /// costs some kilobytes; after two minutes a person has gone to do something else.
+    /// </summary>
+    private static readonly TimeSpan IdleOwnerMax = TimeSpan.FromMinutes(2);
+
     public static WebApplicationBuilder AddSilo(this WebApplicationBuilder builder)
     {
         var (siloPort, gatewayPort) = FreePorts();
-        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(siloPort, gatewayPort));
+        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(siloPort, gatewayPort)
+            .Configure<GrainCollectionOptions>(collection =>
+            {
+                collection.CollectionAge = IdleOwnerMax;
+                collection.CollectionQuantum = IdleOwnerMax / 4;
+            })
+            .Configure<GrainDirectoryOptions>(directory =>
+            {
+                // Every owner is in this process, whose directory has them anyway; a cache would be a second list.
+                directory.CachingStrategy = GrainDirectoryOptions.CachingStrategyType.None;
+                directory.CacheSize = 3; // The least there is, for a locator that is made anyway and that nothing asks.
+            }));
         return builder;
     }
 

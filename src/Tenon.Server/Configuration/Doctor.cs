@@ -35,6 +35,7 @@ public static class Doctor
             held = Print("Sandbox self-test", probes);
         }
 
+        Print("Drivers usable here", await DriverSurvey.Run(settings.Sandbox, TimeProvider.System));
         Print("What this machine lacks", SandboxPrerequisites.Lacks(settings.Sandbox));
         Console.WriteLine();
         Console.WriteLine(

@@ -9,8 +9,11 @@ public static class Serve
     public static async Task<int> Run(IReadOnlyList<string> arguments)
     {
         var settings = SettingsReader.Read(arguments, Environment.GetEnvironmentVariables());
-        await Doctor.RefuseUnsafe(settings, CancellationToken.None);
+
+        // The probes wait for a sandbox most of the time. Nothing of the server runs before they have held.
+        var refusing = Doctor.RefuseUnsafe(settings, CancellationToken.None);
         await using var app = TenonServer.Build(settings, out var madeApiKey);
+        await refusing;
         await app.StartAsync();
         foreach (var url in app.Urls)
         {

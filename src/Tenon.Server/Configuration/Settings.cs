@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using Tenon.Server.Billing;
+using Tenon.Server.Egress;
+using Tenon.Server.Images;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 
@@ -26,12 +28,11 @@ public sealed record Settings
 
     public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
 
-    public SandboxOptions Sandbox => new()
-    {
-        DataDirectory = DataDirectory,
-        HandPath = this[SettingKeys.Hand]!,
-        WorkspaceTemplate = this[SettingKeys.WorkspaceTemplate],
-    };
+    public required SandboxOptions Sandbox { get; init; }
+
+    public PackageMirrors Mirrors { get; init; } = new();
+
+    public EgressOptions Egress { get; init; } = new();
 
     private string? this[string key] => Values[key].Value;
 
@@ -52,6 +53,9 @@ public sealed record SettingKey(string Name, string? Flag, string Variable, stri
     /// <summary>Never printed.</summary>
     public bool IsSecret { get; init; }
 
+    /// <summary>What a number may be, both ends included; null when it is none.</summary>
+    public (int From, int To)? Range { get; init; }
+
     /// <summary>The flag takes no value.</summary>
     public bool IsSwitch { get; init; }
 }
@@ -64,7 +68,25 @@ public static class SettingKeys
     public const string ApiKey = "api_key";
     public const string WorkspaceTemplate = "sandbox.workspace_template";
     public const string AllowUnsafeSandbox = "sandbox.allow_unsafe";
+    public const string IdleSeconds = "sandbox.idle_seconds";
+    public const string EndSeconds = "sandbox.end_seconds";
+    public const string RetentionDays = "sandbox.retention_days";
+    public const string DiskMegabytes = "sandbox.disk_mb";
+    public const string DiskFiles = "sandbox.disk_files";
     public const string Hand = "sandbox.hand";
+    public const string Driver = "sandbox.driver";
+    public const string OciRuntime = "sandbox.oci_runtime";
+    public const string FirstUid = "sandbox.first_uid";
+    public const string UidCount = "sandbox.uid_count";
+    public const string Image = "sandbox.image";
+    public const string AptMirror = "packages.apt";
+    public const string CargoMirror = "packages.cargo";
+    public const string GemMirror = "packages.gem";
+    public const string GoMirror = "packages.go";
+    public const string NpmMirror = "packages.npm";
+    public const string PipMirror = "packages.pip";
+    public const string AllowedRanges = "egress.allowed_ranges";
+    public const string PackageHosts = "egress.package_hosts";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -81,7 +103,51 @@ public static class SettingKeys
             "a folder whose files every new session's workspace starts with"),
         new(AllowUnsafeSandbox, "--allow-unsafe-sandbox", "TENON_ALLOW_UNSAFE_SANDBOX", "false",
             "serve although the sandbox failed its self-test") { IsSwitch = true },
+        new(IdleSeconds, null, "TENON_IDLE_SECONDS", "300",
+            "a sandbox that nothing is asked of for so long is frozen; the next call thaws it")
+        {
+            Range = (1, SecondsMax),
+        },
+        new(EndSeconds, null, "TENON_END_SECONDS", "3600",
+            "one that nothing is asked of for so long is ended; the next call starts another over its files")
+        {
+            Range = (1, SecondsMax),
+        },
+        new(RetentionDays, null, "TENON_RETENTION_DAYS", "30",
+            "a session's files are deleted so long after its last activity; the session stays")
+        {
+            Range = (1, 36_500),
+        },
+        new(DiskMegabytes, null, "TENON_DISK_MB", "10240",
+            "the size of a session's files in MiB, where the server is root; 0 gives no session a disk of its own")
+        {
+            Range = (0, 16 * 1024 * 1024),
+        },
+        new(DiskFiles, null, "TENON_DISK_FILES", "1000000", "how many files and folders a session may have, likewise")
+        {
+            Range = (1_000, 100_000_000),
+        },
         new(Hand, null, "TENON_HAND", DefaultHand(), "the program that runs tools inside a sandbox"),
+        new(Driver, "--driver", "TENON_DRIVER", "bubblewrap",
+            "what starts sandboxes: bubblewrap, or oci for a container runtime (docs/operations/security.md)"),
+        new(OciRuntime, "--oci-runtime", "TENON_OCI_RUNTIME", "runc",
+            "the container runtime of the driver oci, by name or path"),
+        new(FirstUid, null, "TENON_FIRST_UID", "2000000",
+            "the first of the uids that sandboxes get when the server is root"),
+        new(UidCount, null, "TENON_UID_COUNT", "50000",
+            "how many such uids there are: a session has one as long as it has files"),
+        new(Image, "--sandbox-image", "TENON_SANDBOX_IMAGE", null,
+            "the system that sandboxes have, as ./tenon image build makes one; the host's /usr when unset"),
+        new(AptMirror, null, "TENON_APT_MIRROR", null, "a line of sources.list in place of the base's own"),
+        new(CargoMirror, null, "TENON_CARGO_MIRROR", null, "a sparse index in place of crates.io's"),
+        new(GemMirror, null, "TENON_GEM_MIRROR", null, "a source of gems in place of rubygems.org"),
+        new(GoMirror, null, "TENON_GO_MIRROR", null, "a module proxy in place of proxy.golang.org"),
+        new(NpmMirror, null, "TENON_NPM_MIRROR", null, "a registry in place of registry.npmjs.org"),
+        new(PipMirror, null, "TENON_PIP_MIRROR", null, "a simple index in place of pypi.org's"),
+        new(AllowedRanges, "--egress-ranges", "TENON_EGRESS_RANGES", null,
+            "private address ranges that sandboxes may reach, with commas between (docs/operations/egress.md)"),
+        new(PackageHosts, "--package-hosts", "TENON_PACKAGE_HOSTS", null,
+            "hosts of package mirrors beside the public ones, with commas between"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,
@@ -90,6 +156,8 @@ public static class SettingKeys
             IsSecret = true,
         },
     ];
+
+    private const int SecondsMax = 365 * 24 * 3600;
 
     private static string Rid => RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
 

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Billing;
 using Tenon.Server.Models;
@@ -34,11 +35,15 @@ public static class SettingsReader
 
         RefuseUnknownVariables(variables);
         CheckPostgres(values[SettingKeys.Postgres]);
+        CheckNumbers(values);
         var services = ModelServices.Read(name => variables[name] as string);
         return new Settings
         {
             Values = values,
             ModelServices = services with { Routes = routes },
+            Sandbox = SandboxSettings.Read(values, Path.GetFullPath(values[SettingKeys.Data].Value!)),
+            Egress = EgressSettings.Read(values, EgressSettings.ReadMirrors(values)),
+            Mirrors = EgressSettings.ReadMirrors(values),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };
     }
@@ -150,6 +155,20 @@ public static class SettingsReader
         };
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
+    }
+
+    private static void CheckNumbers(Dictionary<string, SettingValue> values)
+    {
+        foreach (var key in SettingKeys.All)
+        {
+            var isNumber = int.TryParse(
+                values[key.Name].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+            if (key.Range is var (from, to) && (!isNumber || number < from || number > to))
+            {
+                throw new SettingsException(
+                    $"{key.Name} ({values[key.Name].Source}) must be a whole number from {from} to {to}.");
+            }
+        }
     }
 
     private static void CheckPostgres(SettingValue setting)

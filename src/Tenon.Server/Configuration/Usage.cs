@@ -13,12 +13,14 @@ public static class Usage
               ./tenon migrate   copy an installation from SQLite to PostgreSQL; see ./tenon migrate --help
               ./tenon backup    put an installation into one file, also while it is served; see ./tenon backup --help
               ./tenon restore   make an installation of such a file
+              ./tenon image     make a Debian system for sandboxes; see ./tenon image --help
               ./tenon test      run every test
               ./tenon bench     measure this machine
-              ./tenon soak      kill a server at random while sessions work, and count what was lost
+              ./tenon soak      crash: kill a server at random while sessions work, and count what was lost;
+                                sandboxes: use sandboxes at random, and count what is left of them
               ./tenon simulate  crash a simulated session at random places; takes a seed, or a range such as 0..10000
               ./tenon doctor    what this machine can and cannot do, and the fix for each; with --probe, every
-                                known way out of a sandbox is tried here
+                                known way out of a sandbox is tried here; takes what serve takes, such as --driver
 
             serve takes:
             """);

@@ -8,6 +8,12 @@ public static class EnvironmentRules
 {
     private const int NameMax = 256;
 
+    private const int PackagesMax = 200;
+    private const int PackageCharsMax = 300;
+
+    /// <summary>Each is compared with every request of a sandbox.</summary>
+    private const int AllowedHostsMax = 1_000;
+
     public static EnvironmentRecord Check(EnvironmentRecord environment)
     {
         if (environment.Name.Length is 0 or > NameMax)
@@ -63,6 +69,7 @@ public static class EnvironmentRules
         foreach (var (list, name) in lists.Zip(names))
         {
             ApiException.RefuseNulls($"config.packages.{name}", list);
+            CheckPackages($"config.packages.{name}", list ?? []);
         }
 
         if (lists.Any(list => list?.Count > 0) && networking is { Type: "limited", AllowPackageManagers: not true })
@@ -87,9 +94,45 @@ public static class EnvironmentRules
         };
     }
 
+    private static void CheckPackages(string path, IReadOnlyList<string> names)
+    {
+        if (names.Count > PackagesMax)
+        {
+            throw ApiException.Invalid(path, $"at most {PackagesMax} are allowed.");
+        }
+
+        for (var i = 0; i < names.Count; i++)
+        {
+            // A word that a package manager would take for an option, or for two words, is no name.
+            if (names[i].Length is 0 or > PackageCharsMax || names[i][0] == '-'
+                || names[i].Any(c => char.IsControl(c) || char.IsWhiteSpace(c)))
+            {
+                throw ApiException.Invalid($"{path}.{i}",
+                    $"'{names[i]}' is not the name of a package, with its version as the package manager writes it.");
+            }
+        }
+    }
+
     private static Networking Resolve(Networking networking)
     {
         ApiException.RefuseNulls("config.networking.allowed_hosts", networking.AllowedHosts);
+        if (networking.AllowedHosts?.Count > AllowedHostsMax)
+        {
+            throw ApiException.Invalid("config.networking.allowed_hosts", $"at most {AllowedHostsMax} are allowed.");
+        }
+
+        for (var i = 0; i < networking.AllowedHosts?.Count; i++)
+        {
+            try
+            {
+                _ = HostPattern.Parse(networking.AllowedHosts[i]);
+            }
+            catch (FormatException exception)
+            {
+                throw ApiException.Invalid($"config.networking.allowed_hosts.{i}", exception.Message);
+            }
+        }
+
         return Fill(networking);
     }
 

@@ -9,6 +9,9 @@ namespace Tenon.Server.Environments;
 /// <summary>Environments. They have no versions: the last write counts.</summary>
 public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
 {
+    /// <summary>An environment was changed or deleted, by this process.</summary>
+    public event Func<CancellationToken, Task>? Changed;
+
     public async Task Insert(EnvironmentRecord environment, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -52,12 +55,15 @@ public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
         await context.Environments.Where(row => row.Id == environment.Id).ExecuteUpdateAsync(
             set => set.SetProperty(row => row.Body, body).SetProperty(row => row.ArchivedAt, archivedAt),
             cancellationToken);
+        await (Changed?.Invoke(cancellationToken) ?? Task.CompletedTask);
     }
 
     public async Task<bool> Delete(string id, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Environments.Where(row => row.Id == id).ExecuteDeleteAsync(cancellationToken) > 0;
+        var deleted = await context.Environments.Where(row => row.Id == id).ExecuteDeleteAsync(cancellationToken);
+        await (Changed?.Invoke(cancellationToken) ?? Task.CompletedTask);
+        return deleted > 0;
     }
 
     /// <summary>Newest first; one more than asked for when there are more.</summary>

@@ -109,7 +109,7 @@ public static class EnvironmentsApi
         EnvironmentStore store, string id, CancellationToken cancellationToken) =>
         await store.Find(id, cancellationToken) ?? throw NotFound(id);
 
-    private static ApiException NotFound(string id) => new(
+    internal static ApiException NotFound(string id) => new(
         new Refusal(404, ErrorTypes.NotFound, $"Environment '{id}' was not found.", "environment_not_found"));
 
     private static IResult Answer(EnvironmentRecord environment) =>

@@ -129,7 +129,11 @@ public sealed partial class EventLog : IAsyncDisposable
                 continue;
             }
 
-            _feed.Publish(batch[i].Append.Session, batch[i].Append.Entries);
+            if (!batch[i].Append.IsHistory)
+            {
+                _feed.Publish(batch[i].Append.Session, batch[i].Append.Entries);
+            }
+
             batch[i].Done.SetResult();
         }
     }

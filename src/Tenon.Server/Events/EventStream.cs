@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using Tenon.Server.Storage;
 
 namespace Tenon.Server.Events;
@@ -29,6 +28,8 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
 
     private readonly HashSet<string> _openPreviews = [];
     private long _lastRequestEnd;
+    private FeedReader? _reader;
+    private volatile bool _isBeat;
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
@@ -60,15 +61,18 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
 
     private async Task Run(FeedReader reader, HttpResponse response, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(Heartbeat, clock);
-        var tick = timer.WaitForNextTickAsync(cancellationToken).AsTask();
-        var wake = reader.Wait(cancellationToken);
-        while (true)
+        var output = response.BodyWriter;
+        using var timer = clock.CreateTimer(
+            static stream => ((EventStream)stream!).Beat(), this, Heartbeat, Heartbeat);
+        _reader = reader;
+        await using var end = cancellationToken.UnsafeRegister(
+            static reader => ((FeedReader)reader!).Wake(), reader);
+        while (!cancellationToken.IsCancellationRequested)
         {
-            var (wrote, last) = await TryWrite(reader, response.BodyWriter, cancellationToken);
-            if (wrote)
+            var (wrote, last) = await TryWrite(reader, output, cancellationToken);
+            if (wrote || TakesBeat(output))
             {
-                await response.BodyWriter.FlushAsync(cancellationToken);
+                await output.FlushAsync(cancellationToken);
             }
 
             if (last || (IsOver && !wrote))
@@ -76,24 +80,29 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
                 return;
             }
 
-            if (wrote)
+            if (!wrote)
             {
-                continue;
-            }
-
-            if (await Task.WhenAny(wake, tick) == tick)
-            {
-                await tick;
-                tick = timer.WaitForNextTickAsync(cancellationToken).AsTask();
-                response.BodyWriter.Write(": keep-alive\n\n"u8);
-                await response.BodyWriter.FlushAsync(cancellationToken);
-            }
-            else
-            {
-                await wake;
-                wake = reader.Wait(cancellationToken);
+                await reader.WhenCalled();
             }
         }
+    }
+
+    private void Beat()
+    {
+        _isBeat = true;
+        _reader?.Wake();
+    }
+
+    private bool TakesBeat(IBufferWriter<byte> output)
+    {
+        if (!_isBeat)
+        {
+            return false;
+        }
+
+        _isBeat = false;
+        output.Write(": keep-alive\n\n"u8);
+        return true;
     }
 
     private async ValueTask<(bool Wrote, bool Last)> TryWrite(
@@ -122,8 +131,12 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         FeedReader reader, IBufferWriter<byte> output, CancellationToken cancellationToken)
     {
         var before = reader.Cursor;
-        foreach (var entry in await log.ReadAll(session, reader.Cursor, PageMax, cancellationToken))
+        var frames = reader.TryRead(PageMax) ?? [
+            .. (await log.ReadAll(session, before, PageMax, cancellationToken)).Select(entry => new Frame(entry))];
+        foreach (var frame in frames)
         {
+            var entry = frame.Entry;
+
             // A preview that was made before this entry goes first, unless its event is already whole.
             WritePreviews(reader, output);
             reader.Cursor = entry.Seq;
@@ -132,7 +145,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
                 continue;
             }
 
-            WriteFrame(output, entry.Seq, entry.Type, entry.Body);
+            frame.WriteTo(output);
             if (entry.Type is "agent.message" or "span.model_request_end")
             {
                 _lastRequestEnd = entry.Seq;
@@ -153,12 +166,12 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         var wrote = false;
         for (var taken = 0; taken < PageMax; taken++)
         {
-            if (!reader.Previews.TryPeek(out var preview) || preview.AfterSeq > reader.Cursor)
+            if (reader.NextPreview is not { } preview || preview.AfterSeq > reader.Cursor)
             {
                 break;
             }
 
-            reader.Previews.TryRead(out _);
+            reader.DropPreview();
             var isStart = preview.Name == "event_start";
             var stale = preview.AfterSeq < _lastRequestEnd;
             if (stale || !(isStart ? _openPreviews.Add(preview.EventId) : _openPreviews.Contains(preview.EventId)))
@@ -166,22 +179,10 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
                 continue;
             }
 
-            WriteFrame(output, null, preview.Name, preview.Body);
+            Frame.Write(output, preview.Name, preview.Body);
             wrote = true;
         }
 
         return wrote;
-    }
-
-    private static void WriteFrame(IBufferWriter<byte> output, long? id, string name, string body)
-    {
-        if (id is { } seq)
-        {
-            Encoding.UTF8.GetBytes($"id: {seq}\n", output);
-        }
-
-        Encoding.UTF8.GetBytes($"event: {name}\ndata: ", output);
-        Encoding.UTF8.GetBytes(body, output);
-        output.Write("\n\n"u8);
     }
 }

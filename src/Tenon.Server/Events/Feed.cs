@@ -81,7 +81,7 @@ public sealed class Feed(TimeProvider clock)
     public FeedReader Subscribe(string session, long? after, long head, IReadOnlySet<string> previewTypes)
     {
         using var held = Hold(session);
-        var reader = new FeedReader(previewTypes);
+        var reader = new FeedReader(held.Feed, previewTypes);
         held.Feed.Add(reader, after, head, clock.GetUtcNow());
         return reader;
     }
@@ -97,7 +97,8 @@ public sealed class Feed(TimeProvider clock)
 
     /// <summary>Recent entries from memory, or null when the log must be read.</summary>
     internal IReadOnlyList<LogEntry>? TryRead(string session, long afterSeq, int limit) =>
-        _sessions.TryGetValue(session, out var feed) ? feed.TryRead(afterSeq, limit) : null;
+        _sessions.TryGetValue(session, out var feed) && feed.TryRead(afterSeq, limit) is { } frames
+            ? Array.ConvertAll(frames, frame => frame.Entry) : null;
 
     private void Release(string session)
     {

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Tenon.Server.Storage;
 
 namespace Tenon.Server.Events;
@@ -16,13 +15,19 @@ internal sealed class SessionFeed
 
     private readonly Lock _lock = new();
     private readonly List<FeedReader> _readers = [];
-    private readonly List<LogEntry> _tail = [];
+    private readonly List<Frame> _tail = [];
     private long _last;
     private Turn? _turn;
     private int _holds;
     private bool _closed;
 
-    /// <summary>Returns whether these entries ended a turn.</summary>
+    /// <summary>
+    /// Readers that go on one after the other in one place. A call of its own for each would cost more than what it
+    /// sends, and with so few in a place all processors have some.
+    /// </summary>
+    private const int CallMax = 256;
+
+    /// <summary>Returns whether these entries ended a turn that nobody has seen.</summary>
     public bool Publish(IReadOnlyList<LogEntry> entries, DateTimeOffset now)
     {
         lock (_lock)
@@ -34,14 +39,14 @@ internal sealed class SessionFeed
             }
 
             _last = entries[^1].Seq;
-            _tail.AddRange(entries);
+            _tail.AddRange(entries.Select(entry => new Frame(entry)));
             if (_tail.Count >= TailMin * 2)
             {
                 _tail.RemoveRange(0, _tail.Count - TailMin);
             }
 
             var ended = Follow(entries, now);
-            _readers.ForEach(reader => reader.Wake());
+            Call(static (reader, _) => reader.Call(), 0);
             return ended;
         }
     }
@@ -52,7 +57,7 @@ internal sealed class SessionFeed
         lock (_lock)
         {
             _tail.Clear();
-            _readers.ForEach(reader => reader.Wake());
+            Call(static (reader, _) => reader.Call(), 0);
         }
     }
 
@@ -60,7 +65,7 @@ internal sealed class SessionFeed
     {
         lock (_lock)
         {
-            _readers.ForEach(reader => reader.Offer(preview));
+            Call(static (reader, offered) => reader.Offer(offered), preview);
         }
     }
 
@@ -91,15 +96,26 @@ internal sealed class SessionFeed
         }
     }
 
-    public IReadOnlyList<LogEntry>? TryRead(long afterSeq, int limit)
+    /// <summary>Recent entries, or null when the log must be read.</summary>
+    public Frame[]? TryRead(long afterSeq, int limit)
     {
         lock (_lock)
         {
             // Sequence numbers have no gaps, so a reader's place is found without a search.
-            var place = _tail.Count == 0 ? -1 : afterSeq + 1 - _tail[0].Seq;
-            return place < 0 ? null
-                : place >= _tail.Count ? []
-                : _tail.GetRange((int)place, (int)Math.Min(limit, _tail.Count - place));
+            var place = _tail.Count == 0 ? -1 : afterSeq + 1 - _tail[0].Entry.Seq;
+            if (place < 0 || place >= _tail.Count)
+            {
+                return place < 0 ? null : [];
+            }
+
+            var frames = new Frame[Math.Min(limit, _tail.Count - place)];
+            _tail.CopyTo((int)place, frames, 0, frames.Length);
+            if (_readers.Count > 1)
+            {
+                Array.ForEach(frames, frame => frame.Share());
+            }
+
+            return frames;
         }
     }
 
@@ -120,16 +136,43 @@ internal sealed class SessionFeed
         }
     }
 
-    /// <summary>Closes it for good when nobody reads and no turn is left to be seen.</summary>
+    /// <summary>Closes it for good when nobody reads, and no turn runs or is left to be seen.</summary>
     public bool TryClose(DateTimeOffset now)
     {
         lock (_lock)
         {
             var idle = _holds == 0 && _readers.Count == 0;
-            _closed |= idle && (_turn is null || _turn.IsOver(now));
+            _closed |= idle && (_turn is null or { Seen: true, EndedAt: not null } || _turn.IsOver(now));
             return _closed;
         }
     }
+
+    // Those that sleep go on elsewhere: who publishes is the writer of all logs, and previews come from a turn.
+    private void Call<T>(Func<FeedReader, T, bool> call, T argument)
+    {
+        List<FeedReader>? called = null;
+        foreach (var reader in _readers)
+        {
+            if (call(reader, argument))
+            {
+                (called ??= new List<FeedReader>(Math.Min(CallMax, _readers.Count))).Add(reader);
+            }
+
+            if (called?.Count == CallMax)
+            {
+                GoOn(called);
+                called = null;
+            }
+        }
+
+        if (called is not null)
+        {
+            GoOn(called);
+        }
+    }
+
+    private static void GoOn(List<FeedReader> called) => ThreadPool.UnsafeQueueUserWorkItem(
+        static readers => readers.ForEach(reader => reader.GoOn()), called, preferLocal: false);
 
     private bool Follow(IReadOnlyList<LogEntry> entries, DateTimeOffset now)
     {
@@ -145,7 +188,7 @@ internal sealed class SessionFeed
             {
                 _turn ??= new Turn(entry.Seq) { Seen = true };
                 _turn.EndedAt = now;
-                ended = true;
+                ended = !_turn.Seen;
             }
         }
 
@@ -162,54 +205,4 @@ internal sealed class SessionFeed
 
         public bool IsOver(DateTimeOffset now) => EndedAt is { } end && now - end > Feed.ReplayAfterEnd;
     }
-}
-
-/// <summary>Part of an event that is still being made. Never stored.</summary>
-/// <param name="AfterSeq">The log's end when it was made: what stands before it must be sent before it.</param>
-/// <param name="EventType"><c>agent.message</c> or <c>agent.thinking</c>.</param>
-/// <param name="Name"><c>event_start</c> or <c>event_delta</c>.</param>
-/// <param name="Body">Its wire JSON.</param>
-public sealed record Preview(long AfterSeq, string EventId, string EventType, string Name, string Body);
-
-/// <summary>
-/// One stream's place in the log, its wake-up call and its previews. Only the stream moves the cursor.
-/// </summary>
-public sealed class FeedReader(IReadOnlySet<string> previewTypes)
-{
-    /// <summary>
-    /// Previews that may wait for a slow client. Beyond it the rest of that event's previews are dropped.
-    /// </summary>
-    private const int PreviewsMax = 1_024;
-
-    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
-        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-
-    private readonly Channel<Preview> _previews = Channel.CreateBounded<Preview>(PreviewsMax);
-    private string? _shedEventId;
-
-    /// <summary>The last sequence number that was sent.</summary>
-    public long Cursor { get; set; }
-
-    internal ChannelReader<Preview> Previews => _previews.Reader;
-
-    internal void Wake() => _wake.Writer.TryWrite(true);
-
-    internal void Offer(Preview preview)
-    {
-        if (!previewTypes.Contains(preview.EventType) || preview.EventId == _shedEventId)
-        {
-            return;
-        }
-
-        if (!_previews.Writer.TryWrite(preview))
-        {
-            // What was sent stays a prefix of the whole text, so nothing of this event may follow a gap.
-            _shedEventId = preview.EventId;
-        }
-
-        Wake();
-    }
-
-    /// <summary>Completes when there may be more to read.</summary>
-    internal async Task Wait(CancellationToken cancellationToken) => await _wake.Reader.ReadAsync(cancellationToken);
 }

@@ -23,7 +23,9 @@ public sealed class History
     private readonly List<ModelMessage> _messages = [];
     private readonly List<SessionEvent> _waiting = [];
     private List<Call> _round = [];
+    private readonly List<SnapshotTaken> _snapshots = [];
     private long? _tokensBeforeCompaction;
+    private long _usedAt;
 
     /// <summary>The last sequence number folded in.</summary>
     public long Seq { get; private set; }
@@ -63,6 +65,15 @@ public sealed class History
     /// <summary>The life of the sandbox that calls were last sent to; null when none ever was.</summary>
     public string? SandboxInstance { get; private set; }
 
+    /// <summary>What the model has not been told yet of that life; null when there is nothing.</summary>
+    public string? SandboxNotice { get; private set; }
+
+    /// <summary>The snapshots of the session's files, oldest first.</summary>
+    public IReadOnlyList<SnapshotTaken> Snapshots => _snapshots;
+
+    /// <summary>Whether a tool has run in the sandbox since the last snapshot.</summary>
+    public bool IsSnapshotDue => _usedAt > (_snapshots.Count > 0 ? _snapshots[^1].At : 0);
+
     /// <summary>Why the session last went idle; null before that and while it runs.</summary>
     public StopReason? StopReason { get; private set; }
 
@@ -92,7 +103,16 @@ public sealed class History
                 (Fallback, FaultsInARow) = (switched.Model, 0);
                 break;
             case SandboxOpened opened:
-                SandboxInstance = opened.Instance;
+                (SandboxInstance, SandboxNotice) = (opened.Instance, opened.Notice);
+                break;
+            case SnapshotTaken snapshot:
+                _snapshots.Add(snapshot);
+                break;
+            case Forked:
+                // Another session's snapshots, and what it used, stay its own.
+                _snapshots.Clear();
+                _usedAt = 0;
+                Usage.Reset(entry.At);
                 break;
             case SessionEvent @event:
                 ApplyEvent(@event, entry);
@@ -126,6 +146,7 @@ public sealed class History
                 break;
             case AgentToolResult result:
                 CountSearch(result);
+                NoteUse(result);
                 Resolve(result.ToolUseId, result.Content, result.IsError);
                 break;
             case SessionUpdated updated:
@@ -257,6 +278,19 @@ public sealed class History
         if (result.IsError != true && _round.Any(call => call.Id == result.ToolUseId && call.Name == "web_search"))
         {
             Usage.AddSearch();
+        }
+    }
+
+    private void NoteUse(AgentToolResult result)
+    {
+        if (_round.Any(call => call.Id == result.ToolUseId && BuiltinTools.IsSandboxed(call.Name)))
+        {
+            _usedAt = Seq;
+        }
+
+        if (result.Content is [.., TextBlock { Text: var text }] && text == SandboxNotice)
+        {
+            SandboxNotice = null;
         }
     }
 

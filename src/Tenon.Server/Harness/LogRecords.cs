@@ -12,6 +12,8 @@ public static class LogTypes
     public const string SandboxOpened = "internal.sandbox_opened";
     public const string ModelSwitched = "internal.model_switched";
     public const string Compacted = "internal.compacted";
+    public const string Snapshot = "internal.snapshot";
+    public const string Forked = "internal.forked";
 }
 
 /// <summary>
@@ -37,7 +39,24 @@ public sealed record ModelAnswer
 }
 
 /// <summary>From here on the session's calls go to this life of its sandbox.</summary>
-public sealed record SandboxOpened(string Instance);
+public sealed record SandboxOpened(string Instance)
+{
+    /// <summary>
+    /// What the model is told with the next result: what this life has of the one before. Null for the first life.
+    /// </summary>
+    public string? Notice { get; init; }
+}
+
+/// <summary>The session's files were kept as they were at an earlier entry.</summary>
+/// <param name="Id">The snapshot's name in the store of sandboxes.</param>
+/// <param name="At">The sequence number at which they were so.</param>
+public sealed record SnapshotTaken(string Id, long At);
+
+/// <summary>All before is the history of another session: what it used was that one's.</summary>
+/// <param name="Session">The session that this one was forked from.</param>
+/// <param name="At">The last entry of it that is here.</param>
+/// <param name="Snapshot">The files that this one began with; null for none.</param>
+public sealed record Forked(string Session, long At, string? Snapshot);
 
 /// <summary>The turn's requests go to this model from here on: the tries of the one before are used up.</summary>
 public sealed record ModelSwitched(string Model);
@@ -67,4 +86,6 @@ public sealed record Compacted
 [JsonSerializable(typeof(SandboxOpened))]
 [JsonSerializable(typeof(ModelSwitched))]
 [JsonSerializable(typeof(Compacted))]
+[JsonSerializable(typeof(SnapshotTaken))]
+[JsonSerializable(typeof(Forked))]
 internal sealed partial class LogJson : JsonSerializerContext;

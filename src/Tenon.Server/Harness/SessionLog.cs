@@ -30,7 +30,7 @@ public sealed class SessionLog(
     public History History { get; } = new();
 
     /// <summary>Makes the row that is saved with every append. Set by the owner, which knows the definition.</summary>
-    public required Func<History, DateTimeOffset, SessionRow> Row { get; init; }
+    public required Func<History, DateTimeOffset, SaveKind, SessionRow> Row { get; init; }
 
     public required Prices Prices { get; init; }
 
@@ -102,7 +102,7 @@ public sealed class SessionLog(
             Session = sessionId,
             ExpectedSeq = expected,
             Entries = entries,
-            Save = new SessionSave(Row(History, now), save),
+            Save = new SessionSave(Row(History, now, save), save),
             Purge = purge,
         });
     }
@@ -130,6 +130,10 @@ public sealed class SessionLog(
             JsonSerializer.Serialize(switched, LogJson.Default.ModelSwitched), true),
         Compacted compacted => new LogEntry(seq, threadId, NextId(), LogTypes.Compacted, at,
             JsonSerializer.Serialize(compacted, LogJson.Default.Compacted), true),
+        SnapshotTaken snapshot => new LogEntry(seq, threadId, NextId(), LogTypes.Snapshot, at,
+            JsonSerializer.Serialize(snapshot, LogJson.Default.SnapshotTaken), true),
+        Forked forked => new LogEntry(seq, threadId, NextId(), LogTypes.Forked, at,
+            JsonSerializer.Serialize(forked, LogJson.Default.Forked), true),
         _ => throw new ArgumentException($"{content.GetType().Name} is not something the log keeps.", nameof(content)),
     };
 
@@ -137,12 +141,14 @@ public sealed class SessionLog(
         seq, threadId, @event.Id!, @event.Type, at,
         JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), false);
 
-    private static object Decode(LogEntry entry) => entry.Type switch
+    internal static object Decode(LogEntry entry) => entry.Type switch
     {
         LogTypes.ModelAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelAnswer)!,
         LogTypes.SandboxOpened => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SandboxOpened)!,
         LogTypes.ModelSwitched => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelSwitched)!,
         LogTypes.Compacted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Compacted)!,
+        LogTypes.Snapshot => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SnapshotTaken)!,
+        LogTypes.Forked => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Forked)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

@@ -12,6 +12,9 @@ public sealed partial class Turn
 {
     private const string Interrupted = "Tool execution was interrupted before completion. Please retry.";
 
+    private const string FilesGone =
+        "[The files of this session are no longer kept. The workspace is empty, and the shell starts afresh in it.]";
+
     /// <summary>Runs what can run now: neighbours that change nothing together, all else in call order.</summary>
     private async Task RunCalls(CancellationToken cancellationToken)
     {
@@ -38,7 +41,7 @@ public sealed partial class Turn
                 var ended = await Task.WhenAny(together);
                 together.Remove(ended);
                 var (done, output) = await ended;
-                await log.Append(Result(done, output));
+                await log.Append(Result(done, Told(done, output)));
                 await tools.Forget(done.Id);
             }
         }
@@ -69,17 +72,17 @@ public sealed partial class Turn
     /// </summary>
     private async Task<ToolOutput?> TryOpen(Call call, CancellationToken cancellationToken)
     {
-        string instance;
+        ISandbox sandbox;
         try
         {
-            instance = await tools.Open(cancellationToken);
+            sandbox = await tools.Open(cancellationToken);
         }
         catch (SandboxException exception)
         {
             return ToolOutput.Error($"The sandbox could not be started: {exception.Message}");
         }
 
-        if (instance == History.SandboxInstance)
+        if (sandbox.Instance == History.SandboxInstance)
         {
             return null;
         }
@@ -91,9 +94,17 @@ public sealed partial class Turn
                 + "Check before you repeat it.");
         }
 
-        await log.Append(new SandboxOpened(instance));
+        await log.Append(new SandboxOpened(sandbox.Instance)
+        {
+            Notice = History.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone,
+        });
         return null;
     }
+
+    /// <summary>The output with what the model must know of the life of the sandbox that it came from.</summary>
+    private ToolOutput Told(Call call, ToolOutput output) =>
+        History.SandboxNotice is { } notice && BuiltinTools.IsSandboxed(call.Name)
+            ? output with { Content = [.. output.Content, ContentBlock.Of(notice)] } : output;
 
     /// <summary>
     /// After an interrupt: the open request has ended, the open calls have failed, the interrupt has taken effect, and

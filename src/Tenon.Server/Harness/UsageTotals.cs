@@ -24,6 +24,14 @@ public sealed class UsageTotals
         HasUnpriced |= costUsd is null;
     }
 
+    /// <summary>From this Unix microsecond on it counts from nothing.</summary>
+    public void Reset(long at)
+    {
+        (_tokens, _modelCostUsd, _activeMicroseconds, _searches) = (new ModelUsage(), 0, 0, 0);
+        _runningSince = _runningSince is null ? null : at;
+        HasUnpriced = false;
+    }
+
     /// <summary>A web search has been made.</summary>
     public void AddSearch() => _searches++;
 

@@ -3,6 +3,9 @@ using Tenon.Server.Storage;
 
 namespace Tenon.Server.Http;
 
+/// <summary>What an operator must act on soon though all requests are taken; null when there is nothing.</summary>
+public delegate string? HealthWarning();
+
 /// <summary>
 /// <c>GET /health</c>, without a key: 200 while the server takes requests, and 503 with the reason while its database
 /// is away. A process that does not own the sessions says <c>"role":"standby"</c>.
@@ -15,7 +18,8 @@ public static partial class Health
     public static void MapHealth(this IEndpointRouteBuilder routes) => routes.MapGet("/health", Get);
 
     private static async Task<IResult> Get(
-        IDatabase database, TimeProvider clock, ILogger<Errors> logger, CancellationToken cancellationToken)
+        IDatabase database, HealthWarning warning, TimeProvider clock, ILogger<Errors> logger,
+        CancellationToken cancellationToken)
     {
         using var patience = new CancellationTokenSource(Patience, clock);
         using var asked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
@@ -36,9 +40,13 @@ public static partial class Health
             return Text("""{"status":"unavailable","reason":"The database does not answer."}""", 503);
         }
 
-        return Text(
-            database.Log.IsOwner ? """{"status":"ok"}""" : """{"status":"ok","role":"standby"}""", 200);
+        var role = database.Log.IsOwner ? "" : ",\"role\":\"standby\"";
+        return Text($"{{\"status\":\"ok\"{role}{Warning(warning())}}}", 200);
     }
+
+    // What goes on works, so the status is good: only who looks closer must act.
+    private static string Warning(string? message) => message is null ? ""
+        : $$""","warning":{"reason":"sandbox_disk_full","message":"{{message}}"}""";
 
     private static ContentHttpResult Text(string json, int status) =>
         TypedResults.Text(json, "application/json", statusCode: status);

@@ -8,6 +8,9 @@ namespace Tenon.Server.Sandboxes;
 /// <summary>Sandboxes by bubblewrap: namespaces of an unprivileged user, who shares the host's kernel.</summary>
 internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles files, TimeProvider time) : ISandboxDriver
 {
+    /// <summary>The name of this driver in settings.</summary>
+    public const string Kind = "bubblewrap";
+
     /// <summary>A busy kernel refuses a fork for a moment after a sandbox with many processes has ended.</summary>
     private const int AttemptsMax = 4;
 
@@ -17,7 +20,7 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
     private readonly BubblewrapCommand _command = new(options, files);
     private readonly SandboxCgroup _cgroup = new(time);
 
-    public string Name => "bubblewrap";
+    public string Name => Kind;
 
     public IReadOnlyList<ProbeResult> Check() => BubblewrapPrerequisites.Check(options);
 
@@ -43,10 +46,16 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
 
     public void End(string instance, SandboxProcess? process)
     {
+        // A frozen process of a version 1 group would not even die.
+        _cgroup.Thaw(instance);
         process?.Kill();
         _cgroup.Remove(instance);
         LauncherReaper.Sweep();
     }
+
+    public bool Freeze(string instance) => _cgroup.Freeze(instance);
+
+    public void Thaw(string instance) => _cgroup.Thaw(instance);
 
     public void Collect() => _cgroup.RemoveEmpty();
 
@@ -104,11 +113,13 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Killed first, because closing the gate would open it.
+            // Killed first, because closing the gate would open it. One that had ended by itself has said why.
+            var reason = process.IsAlive ? $"could not be bounded: {exception.Message}"
+                : $"did not start: {description.Folder.ReadLog()}";
             process.Kill();
             process.Dispose();
             _cgroup.Remove(description.Instance);
-            throw new SandboxException($"The sandbox could not be bounded: {exception.Message}", exception);
+            throw new SandboxException($"The sandbox {reason}", exception);
         }
     }
 

@@ -8,12 +8,10 @@ internal static class BubblewrapPrerequisites
     /// <summary>The first with <c>--disable-userns</c>.</summary>
     private static readonly Version OldestBubblewrap = new(0, 8, 0);
 
-    private const int UserNamespacesNeeded = 1;
-
     public static IReadOnlyList<ProbeResult> Check(SandboxOptions options) =>
     [
         Bubblewrap(options),
-        UserNamespaces(),
+        SandboxPrerequisites.UserNamespaces(unprivileged: true),
         AppArmor(),
         .. SandboxFiles.IsRoot ? [Setpriv(options)] : (ProbeResult[])[],
     ];
@@ -41,22 +39,10 @@ internal static class BubblewrapPrerequisites
         return new ProbeResult(Name, version >= OldestBubblewrap, $"{version}; {OldestBubblewrap} is needed", Fix);
     }
 
-    private static ProbeResult UserNamespaces()
-    {
-        var most = Setting("/proc/sys/user/max_user_namespaces") ?? "unknown";
-        var cloning = Setting("/proc/sys/kernel/unprivileged_userns_clone") ?? "1";
-        var allowed = cloning != "0" && (!int.TryParse(most, out var count) || count >= UserNamespacesNeeded);
-        return new ProbeResult(
-            "user namespaces are allowed", allowed, $"max_user_namespaces {most}, unprivileged_userns_clone {cloning}",
-            cloning == "0"
-                ? "sysctl -w kernel.unprivileged_userns_clone=1"
-                : "sysctl -w user.max_user_namespaces=15000");
-    }
-
     // Ubuntu's profile lets bubblewrap through only from its own path and version.
     private static ProbeResult AppArmor()
     {
-        var restricted = Setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1";
+        var restricted = SandboxPrerequisites.Setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1";
         var profile = Directory.Exists("/etc/apparmor.d")
             && Directory.EnumerateFiles("/etc/apparmor.d", "*bwrap*").Any();
         return new ProbeResult(
@@ -64,6 +50,4 @@ internal static class BubblewrapPrerequisites
             restricted ? "restricted" : "not restricted",
             "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
     }
-
-    private static string? Setting(string path) => File.Exists(path) ? File.ReadAllText(path).Trim() : null;
 }

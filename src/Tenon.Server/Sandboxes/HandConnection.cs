@@ -90,7 +90,8 @@ internal sealed class HandConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
-            // The reader sees the end as well and fails the others.
+            // The reader sees the end as well and fails the others; whoever asks next must not wait for that.
+            _closed = true;
             throw Lost(exception);
         }
         finally

@@ -4,7 +4,8 @@ namespace Tenon.Server.Sandboxes;
 
 /// <summary>A living sandbox, seen through its hand.</summary>
 internal sealed class HandSandbox(
-    string instance, SandboxProcess process, HandConnection connection, TimeProvider time) : ISandbox, IAsyncDisposable
+    string instance, SandboxProcess process, HandConnection connection, SandboxUse use, TimeProvider time)
+    : ISandbox, IAsyncDisposable
 {
     /// <summary>The hand kills in milliseconds; a longer silence means that it hangs, and the caller goes on.</summary>
     private static readonly TimeSpan CancelTime = TimeSpan.FromSeconds(5);
@@ -18,7 +19,22 @@ internal sealed class HandSandbox(
 
     internal SandboxProcess Process => process;
 
+    public string? Notice { get; init; }
+
     public async Task<ToolOutput> Call(SandboxCall call, CancellationToken cancellationToken)
+    {
+        await use.Begin();
+        try
+        {
+            return await Run(call, cancellationToken);
+        }
+        finally
+        {
+            use.End();
+        }
+    }
+
+    private async Task<ToolOutput> Run(SandboxCall call, CancellationToken cancellationToken)
     {
         if (call.Input.GetRawText().Length > HandProtocol.FrameBytesMax - FrameOverheadBytes)
         {
@@ -51,8 +67,35 @@ internal sealed class HandSandbox(
         }
     }
 
-    public Task Forget(string toolUseId, CancellationToken cancellationToken) => connection.Ask(
-        new HandRequest { Id = 0, Verb = HandVerbs.Forget, ToolUseId = toolUseId }, cancellationToken);
+    public async Task Forget(string toolUseId, CancellationToken cancellationToken)
+    {
+        await use.Begin();
+        try
+        {
+            await connection.Ask(
+                new HandRequest { Id = 0, Verb = HandVerbs.Forget, ToolUseId = toolUseId }, cancellationToken);
+        }
+        finally
+        {
+            use.End();
+        }
+    }
+
+    /// <summary>
+    /// Keeps the shell's state among the session's files. A hand that cannot, or hangs, keeps what it kept before.
+    /// </summary>
+    public async Task SaveShell()
+    {
+        try
+        {
+            await connection.Ask(new HandRequest { Id = 0, Verb = HandVerbs.Save }, CancellationToken.None)
+                .WaitAsync(CancelTime, time);
+        }
+        catch (Exception exception) when (exception is SandboxException or TimeoutException)
+        {
+            // Its files are what counts; the shell's state is a comfort.
+        }
+    }
 
     /// <summary>A round trip to the hand that does nothing.</summary>
     public Task Ping(CancellationToken cancellationToken) =>

@@ -20,6 +20,14 @@ public interface ISandboxProvider
     /// <exception cref="SandboxException">They could not be placed; the next sandbox tries again.</exception>
     Task PlaceUploads(string sessionId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Keeps the session's files as they are now, under a name. False when there is nothing to keep, or a call runs;
+    /// a call that comes meanwhile waits. Snapshots that are not to stay go.
+    /// </summary>
+    /// <exception cref="SandboxException">It could not be made; the message says why.</exception>
+    Task<bool> Snapshot(
+        string sessionId, string snapshotId, IReadOnlyCollection<string> stay, CancellationToken cancellationToken);
+
     /// <summary>Ends the session's sandbox with everything that runs in it, at once, and keeps its files.</summary>
     Task Stop(string sessionId, CancellationToken cancellationToken);
 
@@ -32,6 +40,11 @@ public interface ISandbox
 {
     /// <summary>Names this life of the sandbox. Another value after a restart means that receipts are gone.</summary>
     string Instance { get; }
+
+    /// <summary>
+    /// What this life has of the ones before it, for the model to read; null when it began with an empty workspace.
+    /// </summary>
+    string? Notice { get; }
 
     /// <summary>
     /// Runs a tool once. The same <see cref="SandboxCall.ToolUseId"/> again never runs twice: it waits for, or gets,

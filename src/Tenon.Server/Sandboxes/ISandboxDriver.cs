@@ -24,6 +24,15 @@ internal interface ISandboxDriver
     /// <param name="process">Its init; null when that is dead.</param>
     void End(string instance, SandboxProcess? process);
 
+    /// <summary>
+    /// Stops everything in a sandbox where it stands, in milliseconds. False where this machine cannot, and then it
+    /// runs on.
+    /// </summary>
+    bool Freeze(string instance);
+
+    /// <summary>Lets a frozen sandbox go on. Does nothing to one that is not.</summary>
+    void Thaw(string instance);
+
     /// <summary>Takes away what is left of sandboxes that ended while no server ran.</summary>
     void Collect();
 }

@@ -14,6 +14,11 @@ internal static unsafe partial class LinuxCalls
     private const nint PidDescriptorSignal = 424;
     private const nint PidDescriptorOpen = 434;
     private const int NoSuchProcess = 3;
+
+    // A number that a thread of another process has by now; kernels answer it in either way.
+    private const int NoSuchEntry = 2;
+    private const int NotAProcess = 22;
+
     private const int Interrupted = 4;
     private const short PollIn = 1;
 
@@ -54,7 +59,7 @@ internal static unsafe partial class LinuxCalls
     {
         var descriptor = syscall(PidDescriptorOpen, pid, 0, 0, 0);
         return descriptor >= 0 ? new SafeFileHandle(descriptor, true)
-            : Marshal.GetLastPInvokeError() == NoSuchProcess ? null
+            : Marshal.GetLastPInvokeError() is NoSuchProcess or NoSuchEntry or NotAProcess ? null
             : throw Failure($"process {pid} could not be opened");
     }
 
@@ -93,6 +98,30 @@ internal static unsafe partial class LinuxCalls
             limit[0] = 1;
             _ = prlimit(0, CoreLimit, limit, null);
         }
+    }
+
+    /// <summary>Waits for a child's end and buries it; kills it when the time runs out.</summary>
+    /// <returns>Its exit code, or -1 when a signal ended it.</returns>
+    public static int WaitForExit(int pid, int milliseconds)
+    {
+        using (var process = OpenProcess(pid))
+        {
+            if (process is not null && !WaitForDeath(process, milliseconds))
+            {
+                Signal(process, SignalKill);
+            }
+        }
+
+        int status;
+        while (waitpid(pid, &status, 0) < 0)
+        {
+            if (Marshal.GetLastPInvokeError() != Interrupted)
+            {
+                throw Failure($"process {pid} could not be waited for");
+            }
+        }
+
+        return (status & 0x7F) == 0 ? (status >> 8) & 0xFF : -1;
     }
 
     /// <summary>Reaps a child if it is dead. True when there is nothing left to reap.</summary>

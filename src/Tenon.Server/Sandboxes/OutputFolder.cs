@@ -40,6 +40,24 @@ public static class OutputFolder
         return !budget.IsSpent;
     }
 
+    /// <summary>
+    /// Adds up what a folder has, until there are more files than <paramref name="filesMax"/>. Links are not followed.
+    /// </summary>
+    public static void Measure(string path, int filesMax, ref long bytes, ref int files)
+    {
+        foreach (var entry in new DirectoryInfo(path).EnumerateFileSystemInfos("*", new EnumerationOptions
+        {
+            AttributesToSkip = FileAttributes.None, IgnoreInaccessible = true, RecurseSubdirectories = true,
+        }))
+        {
+            bytes += entry is FileInfo { LinkTarget: null } file ? file.Length : 0;
+            if (++files > filesMax)
+            {
+                return;
+            }
+        }
+    }
+
     private static async Task Walk(
         SafeFileHandle directory, string prefix, int depth, Budget budget, Func<OutputFile, Task> visit)
     {

@@ -47,6 +47,8 @@ internal sealed class ProbeStage : IDisposable
 
     public bool BoundsTime { get; }
 
+    public bool HasDisks => _provider.HasDisks;
+
     public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
 
     public string AbstractName { get; } = $"tenon-probe-{Guid.NewGuid():N}";

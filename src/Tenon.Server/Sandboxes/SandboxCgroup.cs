@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
@@ -15,6 +16,10 @@ internal sealed class SandboxCgroup
     /// <summary>Milliseconds to wait for a burial; a group that is left over costs next to nothing.</summary>
     private const int RemoveAttemptsMax = 50;
 
+    /// <summary>A group without a process lives for microseconds, so one that is taken twice is taken on purpose.
+    /// </summary>
+    private const int JoinAttemptsMax = 3;
+
     private static readonly TimeSpan EmptyTime = TimeSpan.FromMinutes(1);
 
     private const string Mount = "/sys/fs/cgroup";
@@ -23,40 +28,91 @@ internal sealed class SandboxCgroup
     private const string Quota = "cpu.cfs_quota_us";
 
     /// <summary>What the kernel takes unless it is told otherwise; a quota is a share of it.</summary>
-    private const int PeriodMicroseconds = 100_000;
+    public const int PeriodMicroseconds = 100_000;
 
     private readonly TimeProvider _time;
-    private readonly bool _unified;
     private readonly string[] _parents;
 
     public SandboxCgroup(TimeProvider time)
     {
         _time = time;
-        _unified = File.Exists($"{Mount}/cgroup.controllers");
         _parents = SandboxFiles.IsRoot ? Parents() : [];
     }
 
+    /// <summary>Whether this machine has version 2.</summary>
+    public static bool IsUnified { get; } = File.Exists($"{Mount}/cgroup.controllers");
+
     /// <summary>Whether the memory and the processes of sandboxes are bounded.</summary>
-    public bool IsAvailable => Bounds(_unified ? "memory.max" : "memory.limit_in_bytes");
+    public bool IsAvailable => Bounds(IsUnified ? "memory.max" : "memory.limit_in_bytes");
 
     /// <summary>Whether their processor time is bounded too.</summary>
-    public bool BoundsTime => Bounds(_unified ? "cpu.max" : Quota);
+    public bool BoundsTime => Bounds(IsUnified ? "cpu.max" : Quota);
+
+    /// <summary>The group of a sandbox, as a container runtime names it.</summary>
+    public static string PathOf(string instance) => $"/{Ours}/{instance}";
+
+    /// <summary>All processes and threads, with the hand's.</summary>
+    public static int ProcessesOf(SandboxLimits limits) =>
+        Math.Max(ProcessesMin, limits.ProcessesMax) + HandProtocol.ProcessesReserved;
+
+    /// <summary>Of every <see cref="PeriodMicroseconds"/>.</summary>
+    public static int QuotaOf(SandboxLimits limits) => limits.CpuPercent * (PeriodMicroseconds / 100);
 
     /// <summary>Makes the group of a sandbox that is about to run and puts its init there.</summary>
     public void Join(string instance, int pid, SandboxLimits limits)
     {
-        foreach (var parent in _parents)
+        foreach (var group in _parents.Select(parent => Path.Combine(parent, instance)))
         {
-            var group = Path.Combine(parent, instance);
-            Directory.CreateDirectory(group);
-            foreach (var (file, value) in Values(limits)
-                .Where(limit => File.Exists(Path.Combine(group, limit.File))))
+            for (var attempt = 1; !TryJoin(group, pid, limits, isLast: attempt == JoinAttemptsMax); attempt++)
             {
-                Set(Path.Combine(group, file), value);
+                // It is made again.
             }
-
-            File.WriteAllText(Path.Combine(group, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
         }
+    }
+
+    private bool TryJoin(string group, int pid, SandboxLimits limits, bool isLast)
+    {
+        Directory.CreateDirectory(group);
+        foreach (var (file, value) in Values(limits).Where(limit => File.Exists(Path.Combine(group, limit.File))))
+        {
+            Set(Path.Combine(group, file), value);
+        }
+
+        try
+        {
+            File.WriteAllText(Path.Combine(group, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
+            return true;
+        }
+        catch (DirectoryNotFoundException) when (!isLast)
+        {
+            // Whoever cleans up on this machine has taken it for one that is left over: it had no process yet.
+            return false;
+        }
+    }
+
+    /// <summary>Stops every process of a sandbox where it stands. False where no controller can.</summary>
+    public bool Freeze(string instance) => TryState(instance, "1", "FROZEN");
+
+    /// <summary>Lets them go on.</summary>
+    public void Thaw(string instance) => TryState(instance, "0", "THAWED");
+
+    private bool TryState(string instance, string unified, string older)
+    {
+        var (file, value) = IsUnified ? ("cgroup.freeze", unified) : ("freezer.state", older);
+        try
+        {
+            foreach (var path in _parents.Select(parent => Path.Combine(parent, instance, file)).Where(File.Exists))
+            {
+                File.WriteAllText(path, value);
+                return true;
+            }
+        }
+        catch (IOException)
+        {
+            // The group went with its sandbox.
+        }
+
+        return false;
     }
 
     /// <summary>Takes a dead sandbox's group away.</summary>
@@ -115,12 +171,12 @@ internal sealed class SandboxCgroup
 
     private IEnumerable<(string File, string Value)> Values(SandboxLimits limits)
     {
-        var time = (limits.CpuPercent * (PeriodMicroseconds / 100)).ToString(CultureInfo.InvariantCulture);
+        var time = Text(QuotaOf(limits));
         return
         [
-            (_unified ? "memory.max" : "memory.limit_in_bytes", Text(limits.MemoryBytes)),
+            (IsUnified ? "memory.max" : "memory.limit_in_bytes", Text(limits.MemoryBytes)),
             ("memory.swap.max", "0"),
-            ("pids.max", Text(Math.Max(ProcessesMin, limits.ProcessesMax))),
+            ("pids.max", Text(ProcessesOf(limits))),
             (Quota, time),
             ("cpu.max", $"{time} {Text(PeriodMicroseconds)}"),
         ];
@@ -132,7 +188,7 @@ internal sealed class SandboxCgroup
     {
         try
         {
-            if (_unified)
+            if (IsUnified)
             {
                 var ours = $"{Mount}/{Ours}";
                 Delegate(Mount, Needed);
@@ -142,7 +198,7 @@ internal sealed class SandboxCgroup
                 return [ours];
             }
 
-            return [.. ((string[])["memory", "pids", "cpu"])
+            return [.. ((string[])["memory", "pids", "cpu", "freezer"])
                 .Where(name => File.Exists($"{Mount}/{name}/cgroup.procs"))
                 .Select(name => Directory.CreateDirectory($"{Mount}/{name}/{Ours}").FullName)];
         }

@@ -63,13 +63,31 @@ internal sealed record SandboxDescription
             Mounts = [.. SystemMounts(options, files), .. SessionMounts(folder)],
             Variables =
             [
-                ("PATH", Home + "/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+                ("PATH", PathOf([])),
                 ("HOME", Home), ("USER", SandboxEtc.User), ("LOGNAME", SandboxEtc.User), ("SHELL", "/bin/bash"),
-                ("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TMPDIR", "/tmp"),
+                ("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TMPDIR", "/tmp"), .. ProxyVariables(),
             ],
             Limits = new SandboxLimits(options.MemoryBytes, options.CpuPercent, options.ProcessesMax),
             Command = [HandInside, instance, ProcessesMax(options, uid)],
         };
+
+    /// <summary>The same with a layer over the base.</summary>
+    public SandboxDescription With(SandboxLayer layer)
+    {
+        List<(string Name, string Value)> added = [.. layer.Variables, ("PATH", PathOf(layer.Programs))];
+        return this with
+        {
+            Mounts =
+            [
+                .. Mounts, .. layer.Mounts, .. layer.WorkspaceAlsoAt is { } path
+                    ? (SandboxMount[])[new SandboxMount.Bind(Folder.Workspace, path) { IsWritable = true }] : [],
+            ],
+            Variables = [.. Variables.Where(known => added.TrueForAll(one => one.Name != known.Name)), .. added],
+        };
+    }
+
+    private static string PathOf(IEnumerable<string> programs) => string.Join(':',
+        [Home + "/.local/bin", .. programs, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]);
 
     // Before Linux 5.14 processes were counted over all namespaces of a uid: where every sandbox has the server's
     // own uid, one would starve the others and the server.
@@ -78,10 +96,23 @@ internal sealed record SandboxDescription
             ? options.ProcessesMax.ToString(CultureInfo.InvariantCulture)
             : "0";
 
+    /// <summary>By what programs find the way out; some know only the small letters, and some only the large ones.
+    /// </summary>
+    private static IEnumerable<(string, string)> ProxyVariables()
+    {
+        const string Own = "localhost,127.0.0.1,::1";
+        var proxy = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{HandProtocol.EgressPort}");
+        return
+        [
+            ("http_proxy", proxy), ("https_proxy", proxy), ("HTTP_PROXY", proxy), ("HTTPS_PROXY", proxy),
+            ("no_proxy", Own), ("NO_PROXY", Own), ("NODE_USE_ENV_PROXY", "1"),
+        ];
+    }
+
     private static IEnumerable<SandboxMount> SystemMounts(SandboxOptions options, SandboxFiles files) =>
     [
-        new SandboxMount.Bind("/usr", "/usr"),
-        .. TopDirectories.Select(name => new DirectoryInfo("/" + name)).Select(TopMount).OfType<SandboxMount>(),
+        new SandboxMount.Bind(options.Image + "/usr", "/usr"),
+        .. TopDirectories.Select(name => TopMount(options.Image, "/" + name)).OfType<SandboxMount>(),
         new SandboxMount.Processes("/proc"),
         new SandboxMount.Devices("/dev"),
         .. Masked.Where(File.Exists).Select(path => new SandboxMount.Masked(path)),
@@ -89,14 +120,18 @@ internal sealed record SandboxDescription
         new SandboxMount.Memory("/tmp", options.TmpBytes),
         new SandboxMount.Link("/var/tmp", "/tmp"),
         new SandboxMount.Bind(files.Etc, "/etc"),
-        .. SandboxEtc.Mounted.Select(name => new SandboxMount.Bind("/etc/" + name, "/etc/" + name)),
+        .. SandboxEtc.Mounted(options.Image).Select(
+            name => new SandboxMount.Bind($"{options.Image}/etc/{name}", "/etc/" + name)),
         new SandboxMount.Bind(Path.Combine(files.Shared, SandboxFiles.HandName), HandInside),
     ];
 
-    private static SandboxMount? TopMount(DirectoryInfo top) =>
-        top.LinkTarget is { } target ? new SandboxMount.Link(top.FullName, target)
-        : top.Exists ? new SandboxMount.Bind(top.FullName, top.FullName)
-        : null;
+    private static SandboxMount? TopMount(string? image, string path)
+    {
+        var top = new DirectoryInfo(image + path);
+        return top.LinkTarget is { } target ? new SandboxMount.Link(path, target)
+            : top.Exists ? new SandboxMount.Bind(top.FullName, path)
+            : null;
+    }
 
     private static IEnumerable<SandboxMount> SessionMounts(SandboxFolder folder) =>
     [
@@ -106,6 +141,7 @@ internal sealed record SandboxDescription
         new SandboxMount.Link("/uploads", "mnt/session/uploads"),
         new SandboxMount.Link("/outputs", "mnt/session/outputs"),
         new SandboxMount.Directory("/mnt/memory"),
+        new SandboxMount.Bind(folder.Egress, System.IO.Path.GetDirectoryName(HandProtocol.EgressSocket)!),
         new SandboxMount.Bind(folder.Home, Home) { IsWritable = true },
     ];
 }

@@ -16,9 +16,10 @@ internal static class SandboxEtc
     private const uint OpenDirectory = 0x1ED; // 0755
     private const uint OpenFile = 0x1A4; // 0644
 
-    /// <summary>Directories of the host, mounted over empty ones of the same name.</summary>
-    public static IReadOnlyList<string> Mounted { get; } =
-        [.. ((string[])["alternatives", "ssl", "pki", "fonts"]).Where(name => Directory.Exists("/etc/" + name))];
+    /// <summary>Directories of the base, mounted over empty ones of the same name.</summary>
+    /// <param name="image">The root of the base; null for the host's.</param>
+    public static IReadOnlyList<string> Mounted(string? image) =>
+        [.. ((string[])["alternatives", "ssl", "pki", "fonts"]).Where(name => Directory.Exists($"{image}/etc/{name}"))];
 
     private static readonly string[] Copied =
     [
@@ -42,10 +43,11 @@ internal static class SandboxEtc
     /// The directory for this state of the host, made when it is new. Its name holds that state, so that it never
     /// changes under living sandboxes.
     /// </summary>
-    public static string Prepare(string parent)
+    public static string Prepare(string parent, string? image)
     {
-        var sources = Copied.Select(name => "/etc/" + name).Where(Path.Exists).ToList();
-        var target = Path.Combine(parent, "etc-" + StateOf(sources));
+        var sources = Copied.Select(name => $"{image}/etc/{name}").Where(Path.Exists).ToList();
+        var mounted = Mounted(image);
+        var target = Path.Combine(parent, "etc-" + StateOf(sources, mounted));
         if (Directory.Exists(target))
         {
             return target;
@@ -60,7 +62,7 @@ internal static class SandboxEtc
             LinuxCalls.Mode(Path.Combine(temporary, name), OpenFile);
         }
 
-        foreach (var name in Mounted)
+        foreach (var name in mounted)
         {
             Directory.CreateDirectory(Path.Combine(temporary, name));
         }
@@ -110,9 +112,9 @@ internal static class SandboxEtc
         }
     }
 
-    private static string StateOf(IEnumerable<string> sources)
+    private static string StateOf(IEnumerable<string> sources, IReadOnlyList<string> mounted)
     {
-        var state = new StringBuilder(string.Concat([.. MadeUp.Values, .. Mounted]));
+        var state = new StringBuilder(string.Concat([.. MadeUp.Values, .. mounted]));
         foreach (var entry in sources.Select(Entry).SelectMany(Tree))
         {
             state.Append(CultureInfo.InvariantCulture, $"{entry.FullName} {entry.LastWriteTimeUtc.Ticks}\n");

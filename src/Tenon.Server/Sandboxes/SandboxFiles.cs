@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -28,16 +27,13 @@ internal sealed class SandboxFiles
     public const string FilterName = "filter";
 
     private const int SessionIdCharsMax = 128;
-    private const int ComplaintCharsMax = 500;
-    private const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
-    private const uint Private = 0x1C0; // 0700
+    internal const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
+    internal const uint Private = 0x1C0; // 0700
     private const uint ReadableProgram = 0x1ED; // 0755
     private const uint Readable = 0x1A4; // 0644
 
     private readonly SandboxOptions _options;
-    private readonly Lock _uids = new();
-    private readonly HashSet<int> _takenUids = [];
-    private readonly Lazy<string> _shared;
+    private readonly Lazy<(string Path, string Etc)> _shared;
 
     public SandboxFiles(SandboxOptions options)
     {
@@ -47,19 +43,23 @@ internal sealed class SandboxFiles
             ? below
             : Path.Combine(
                 FallbackRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(below)))[..12]);
-        _shared = new Lazy<string>(PrepareShared);
+        _shared = new Lazy<(string, string)>(PrepareShared);
+        Uids = new SandboxUids(
+            options, () => Sessions().Select(id => FolderOf(id).ReadRecord()?.Uid).OfType<int>());
     }
 
     public static bool IsRoot => LinuxCalls.EffectiveUid == 0;
+
+    public SandboxUids Uids { get; }
 
     /// <summary>Holds one folder a session.</summary>
     public string Root { get; }
 
     /// <summary>The directory with the files that every sandbox shares; made at the first use.</summary>
-    public string Shared => _shared.Value;
+    public string Shared => _shared.Value.Path;
 
-    /// <summary>What sandboxes get as <c>/etc</c>; known once <see cref="Shared"/> is.</summary>
-    public string Etc { get; private set; } = "";
+    /// <summary>What sandboxes get as <c>/etc</c>; made with <see cref="Shared"/>.</summary>
+    public string Etc => _shared.Value.Etc;
 
     public SandboxFolder FolderOf(string sessionId)
     {
@@ -76,33 +76,68 @@ internal sealed class SandboxFiles
         : [];
 
     /// <summary>The session's folder, made and filled when it is new, and its record.</summary>
-    public SandboxRecord Prepare(SandboxFolder folder)
+    public SandboxRecord Prepare(SandboxFolder folder, SandboxDisks disks)
     {
         _ = Shared;
         if (folder.ReadRecord() is { } known)
         {
+            disks.Mount(folder, known);
             return known;
         }
 
-        var record = new SandboxRecord(IsRoot ? TakeUid() : null, null, 0, 0, null);
-        MakeDirectory(folder.Path, WalkOnly);
-        foreach (var directory in (string[])[folder.Workspace, folder.Outputs, folder.Home])
+        return Make(folder, disks, null);
+    }
+
+    /// <summary>Makes a session's folder with an empty workspace, or with what <paramref name="source"/> has.</summary>
+    public SandboxRecord Make(SandboxFolder folder, SandboxDisks disks, SnapshotSource? source)
+    {
+        var uid = IsRoot ? Uids.Take() : (int?)null;
+        try
         {
-            MakeDirectory(directory, Private);
-            Give(directory, record.Uid);
+            var diskUid = source?.Uid == uid ? null : source?.Uid;
+            var record = new SandboxRecord(uid, null, 0, 0, null) { DiskUid = diskUid };
+            MakeDirectory(folder.Path, WalkOnly);
+            if (!disks.Make(folder, source, uid))
+            {
+                SandboxFolder.AgentFolders.ToList().ForEach(
+                    name => MakeDirectory(Path.Combine(folder.Path, name), Private));
+            }
+
+            Fill(folder, source, uid);
+            Directory.CreateDirectory(folder.Uploads);
+            SandboxUploads.Own(folder.Uploads, uid);
+
+            // Last, since it says that the folder is complete.
+            folder.WriteRecord(record);
+            return record;
         }
-
-        Directory.CreateDirectory(folder.Uploads);
-        SandboxUploads.Own(folder.Uploads, record.Uid);
-
-        if (_options.WorkspaceTemplate is { } template)
+        catch
         {
-            Copy(new DirectoryInfo(template), folder.Workspace, record.Uid);
+            Uids.Release(uid);
+            throw;
         }
+    }
 
-        // Last, since it says that the folder is complete.
-        folder.WriteRecord(record);
-        return record;
+    private void Fill(SandboxFolder folder, SnapshotSource? source, int? uid)
+    {
+        string[] directories = [folder.Workspace, folder.Outputs, folder.Home];
+        if (source is { Uid: null })
+        {
+            SystemProgram.RunOrThrow("cp", "-a", "--reflink=auto", "--sparse=always", "--", source.Path + "/.",
+                Path.GetDirectoryName(folder.Workspace)!);
+            if (uid is { } owner)
+            {
+                SystemProgram.RunOrThrow("chown", ["-hR", $"{owner}:{owner}", "--", .. directories]);
+            }
+        }
+        else if (source is null)
+        {
+            Array.ForEach(directories, directory => Give(directory, uid));
+            if (_options.WorkspaceTemplate is { } template)
+            {
+                Copy(new DirectoryInfo(template), folder.Workspace, uid);
+            }
+        }
     }
 
     /// <summary>Deletes a session's folder, whatever the sandbox, which has ended, left in it.</summary>
@@ -118,30 +153,15 @@ internal sealed class SandboxFiles
             return;
         }
 
-        if (Run("rm", "-rf", "--one-file-system", "--", folder.Path) is not null)
+        if (SystemProgram.Run("rm", "-rf", "--one-file-system", "--", folder.Path) is not null)
         {
             // An agent may take its own directories' bits away, which stops an ordinary user's delete.
-            _ = Run("chmod", "-R", "u+rwx", "--", folder.Path);
-            if (Run("rm", "-rf", "--one-file-system", "--", folder.Path) is { } complaint)
+            _ = SystemProgram.Run("chmod", "-R", "u+rwx", "--", folder.Path);
+            if (SystemProgram.Run("rm", "-rf", "--one-file-system", "--", folder.Path) is { } complaint)
             {
                 throw new SandboxException($"The files of a sandbox could not be deleted: {complaint}");
             }
         }
-    }
-
-    /// <returns>What the program complained of; null when it did its work.</returns>
-    private static string? Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        var complaint = new char[ComplaintCharsMax];
-        var count = process.StandardError.ReadBlock(complaint);
-        while (process.StandardError.Read() >= 0)
-        {
-            // The rest is drained, so that the program ends; one reason is enough.
-        }
-
-        process.WaitForExit();
-        return process.ExitCode == 0 ? null : new string(complaint, 0, count).Trim();
     }
 
     /// <summary>The first directory on the way that another uid cannot pass, or null.</summary>
@@ -156,37 +176,6 @@ internal sealed class SandboxFiles
         }
 
         return null;
-    }
-
-    private int TakeUid()
-    {
-        lock (_uids)
-        {
-            if (_takenUids.Count == 0)
-            {
-                _takenUids.UnionWith(Sessions().Select(id => FolderOf(id).ReadRecord()?.Uid).OfType<int>());
-            }
-
-            for (var uid = _options.FirstUid; uid < _options.FirstUid + _options.UidCount; uid++)
-            {
-                if (_takenUids.Add(uid))
-                {
-                    return uid;
-                }
-            }
-        }
-
-        throw new SandboxException(string.Create(
-            CultureInfo.InvariantCulture,
-            $"All {_options.UidCount} uids for sandboxes are taken. Delete sessions, or widen the range."));
-    }
-
-    public void ReleaseUid(int? uid)
-    {
-        lock (_uids)
-        {
-            _takenUids.Remove(uid ?? 0);
-        }
     }
 
     // NOTE: links are copied as links and never followed, so that a template takes nothing from outside itself.
@@ -227,7 +216,7 @@ internal sealed class SandboxFiles
         LinuxCalls.Mode(path, mode);
     }
 
-    private string PrepareShared()
+    private (string Path, string Etc) PrepareShared()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Root)!);
         MakeDirectory(Root, WalkOnly);
@@ -237,8 +226,7 @@ internal sealed class SandboxFiles
         Share(
             Path.Combine(shared, FilterName), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
         Share(Path.Combine(shared, EmptyName), [], Readable);
-        Etc = SandboxEtc.Prepare(shared);
-        return shared;
+        return (shared, SandboxEtc.Prepare(shared, _options.Image));
     }
 
     // By renaming, because living sandboxes still have the old file open.

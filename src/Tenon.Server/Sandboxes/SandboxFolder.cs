@@ -10,17 +10,34 @@ public sealed record SandboxFolder(string Path)
 {
     private const int LogCharsMax = 2000;
 
+    /// <summary>The folders whose content is the agent's.</summary>
+    internal static IReadOnlyList<string> AgentFolders { get; } = ["workspace", "outputs", "home"];
+
+    /// <summary>The session's id.</summary>
+    internal string Name => System.IO.Path.GetFileName(Path);
+
+    /// <summary>Where the session's disk is mounted, if it has one.</summary>
+    internal string Disk => System.IO.Path.Combine(Path, "disk");
+
+    /// <summary>Whether its files are on a disk of its own, mounted or not.</summary>
+    internal bool HasDisk => Directory.Exists(Disk);
+
+    private string Files => HasDisk ? Disk : Path;
+
     /// <summary><c>/workspace</c> inside.</summary>
-    public string Workspace => System.IO.Path.Combine(Path, "workspace");
+    public string Workspace => System.IO.Path.Combine(Files, "workspace");
 
     /// <summary><c>/mnt/session/uploads</c> inside, where it is read-only.</summary>
     public string Uploads => System.IO.Path.Combine(Path, "uploads");
 
     /// <summary><c>/mnt/session/outputs</c> inside.</summary>
-    public string Outputs => System.IO.Path.Combine(Path, "outputs");
+    public string Outputs => System.IO.Path.Combine(Files, "outputs");
+
+    /// <summary><c>/run/tenon/egress</c> inside: where the proxy's socket stands, which is the only way out.</summary>
+    public string Egress => System.IO.Path.Combine(Path, "egress");
 
     /// <summary><c>$HOME</c> inside.</summary>
-    public string Home => System.IO.Path.Combine(Path, "home");
+    public string Home => System.IO.Path.Combine(Files, "home");
 
     /// <summary>What the driver and the hand said at the last start.</summary>
     internal string LogPath => System.IO.Path.Combine(Path, "start.log");
@@ -72,7 +89,19 @@ public sealed record SandboxFolder(string Path)
 /// <param name="Pid">The pid of its init.</param>
 /// <param name="StartedTicks">The start of that process, against a reused pid.</param>
 /// <param name="Socket">The path of the socket its hand listens on.</param>
-internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long StartedTicks, string? Socket);
+internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long StartedTicks, string? Socket)
+{
+    /// <summary>
+    /// Who owns the files on its disk, when that is another uid than the one they are shown with; null when not.
+    /// </summary>
+    public int? DiskUid { get; init; }
+
+    /// <summary>What the model is told of this life; null when it began with an empty workspace.</summary>
+    public string? Notice { get; init; }
+
+    /// <summary>The <see cref="ISandboxDriver.Name"/> of the driver that started it.</summary>
+    public string Driver { get; init; } = BubblewrapDriver.Kind;
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(SandboxRecord))]

@@ -3,9 +3,8 @@ namespace Tenon.Server.Sandboxes;
 /// <summary>The probes of limits, file tools, network and secrets.</summary>
 internal static partial class SandboxProbes
 {
-    private const string NoQuota =
-        "the size and the number of a workspace's files are not bounded; keep the data folder on a file system "
-        + "of its own";
+    private const string NoDisk =
+        "sessions have no disks of their own here, so that nothing bounds a workspace; `tenon doctor` says why";
 
     private const string NoGroups = "this machine gives the server no control group for it; nothing bounds it";
     private const string NoProxy = "a sandbox has no network in this version, and so no proxy";
@@ -15,6 +14,8 @@ internal static partial class SandboxProbes
     {
         MemoryBytes = 64 * 1024 * 1024,
         TmpBytes = 4 * 1024 * 1024,
+        DiskBytes = 32 * 1024 * 1024,
+        DiskFiles = 2000,
         SharedMemoryBytes = 1024 * 1024,
         ProcessesMax = 160,
         CpuPercent = 50,
@@ -32,8 +33,18 @@ internal static partial class SandboxProbes
         new("3a", "/tmp is filled", "ENOSPC at its size",
             "head -c 9000000 /dev/zero >/tmp/f; stat -c %s /tmp/f; rm /tmp/f",
             "No space left on device\n4194304$") { InNarrow = true },
-        new("3b", "the workspace is filled", "ENOSPC at a quota", "", "") { NotTried = NoQuota },
-        new("4", "inodes without end", "ENOSPC at a quota", "", "") { NotTried = NoQuota },
+        new("3b", "the workspace is filled (ends at 60 MB)", "ENOSPC at its size, and room again after",
+            "head -c 60000000 /dev/zero >f; (($(stat -c %s f) < 33554432)) && rm f && echo again >g && cat g",
+            "No space left on device\nagain$")
+        {
+            InNarrow = true, NotTried = stage.HasDisks ? null : NoDisk,
+        },
+        new("4", "inodes without end (ends at 4000)", "ENOSPC at their number",
+            "mkdir many; cd many; for i in {1..4000}; do : >$i || break; done; cd ..; rm -r many; "
+            + "((i < 3000)) && echo again >g && cat g", "No space left on device\nagain$")
+        {
+            InNarrow = true, NotTried = stage.HasDisks ? null : NoDisk,
+        },
         new("5", "descriptors without end (ends at 2000)", "EMFILE",
             "for i in {1..2000}; do exec {fd}</dev/null || break; done; echo $i", "Too many open files")
         {
@@ -113,11 +124,12 @@ internal static partial class SandboxProbes
     [
         new("40a", "something of the server's environment", "only what the driver sets",
             "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | cut -d= -f1 | sort -u | grep -v -x -e HOME "
-            + "-e LANG -e LOGNAME -e OLDPWD -e PATH -e PWD -e SHELL -e SHLVL -e TERM -e TMPDIR -e USER -e _; "
-            + "echo none", "^none$"),
+            + "-e LANG -e LOGNAME -e OLDPWD -e PATH -e PWD -e SHELL -e SHLVL -e TERM -e TMPDIR -e USER -e _ "
+            + "-e HTTP_PROXY -e HTTPS_PROXY -e NO_PROXY -e http_proxy -e https_proxy -e no_proxy "
+            + "-e NODE_USE_ENV_PROXY; echo none", "^none$"),
         new("40b", "the server's data folder, and the host's homes", "absent",
             "ls -A /home | grep -v -x agent; ls -d /root /var/lib /srv /opt /run/tenon/* 2>/dev/null "
-            + "| grep -v -x /run/tenon/hand; echo none", "^none$"),
+            + "| grep -v -x -e /run/tenon/hand -e /run/tenon/filter -e /run/tenon/egress; echo none", "^none$"),
     ];
 
     private static IEnumerable<SandboxProbe> Identity(ProbeStage stage) =>

@@ -61,8 +61,10 @@ internal static partial class SandboxProbes
         Names(stage, "19", "another namespace is entered", "setns", "unshare"),
         Names(stage, "20", "other processes are traced, or their memory read", "ptrace", "process_vm_readv",
             "process_vm_writev", "kcmp", "pidfd_getfd"),
-        new("21a", "privileges by a setuid file", "no mount honours one, and no new privileges can be gained",
-            "while read -r _ on _ how _; do [[ ,$how, == *,nosuid,* ]] || echo \"$on\"; done </proc/self/mounts; "
+        // A container runtime's root honours them, and has nothing but places for mounts; its devices are no programs.
+        new("21a", "privileges by a setuid file", "no mount has one that counts, and no new privileges can be gained",
+            "while read -r _ on _ how _; do [[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] "
+            + "|| echo \"$on\"; done </proc/self/mounts; "
             + "grep NoNewPrivs /proc/self/status", "^NoNewPrivs:\t1$") { AtStart = true },
         new("21b", "a copy of the shell with the setuid bit, and su", "the same uid, no capability",
             "cp /bin/bash /workspace/.probe && chmod u+s /workspace/.probe && /workspace/.probe -p -c 'echo $EUID'; "

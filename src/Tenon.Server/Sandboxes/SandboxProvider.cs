@@ -1,32 +1,41 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Security.Cryptography;
+using Tenon.Server.Egress;
 using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
 /// <summary>
 /// The life of sandboxes, whatever driver starts them. A sandbox outlives this object and its process, so that work
-/// goes on through a restart; only <see cref="Destroy"/> and <see cref="Reap"/> end one.
+/// goes on through a restart; only this object's own methods end one, and none of them is called when the server stops.
 /// </summary>
-public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
+public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
 {
     /// <summary>A hand answers in milliseconds; on a host that is so busy, a start has failed.</summary>
     private static readonly TimeSpan HelloTime = TimeSpan.FromSeconds(15);
 
     private readonly SandboxFiles _files;
+    private readonly SandboxDisks _disks;
+    private readonly SandboxSnapshots _snapshots;
     private readonly SandboxSockets _sockets;
     private readonly ISandboxDriver _driver;
     private readonly SandboxOptions _options;
     private readonly TimeProvider _time;
     private readonly UploadsOf _uploadsOf;
+    private readonly EgressProxy? _egress;
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal);
 
     /// <param name="uploadsOf">Which uploads a session has now; null gives none to any.</param>
-    public SandboxProvider(SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null)
+    /// <param name="egress">The way out; null leaves none.</param>
+    public SandboxProvider(
+        SandboxOptions options, TimeProvider time, UploadsOf? uploadsOf = null, EgressProxy? egress = null)
     {
-        _time = time;
+        (_time, _egress) = (time, egress);
         _uploadsOf = uploadsOf ?? ((_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([]));
         _files = new SandboxFiles(options);
+        _disks = new SandboxDisks(_files.Root, options, time);
+        _snapshots = new SandboxSnapshots(_files, _disks);
         _sockets = new SandboxSockets(options);
         _options = options;
         _driver = SandboxDrivers.Of(options, _files, time);
@@ -35,12 +44,34 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
     /// <summary>Where the sessions' folders are; not always below the data directory.</summary>
     public string Root => _files.Root;
 
+    /// <summary>The sessions that have files here.</summary>
+    public IReadOnlyList<string> Sessions => _files.Sessions();
+
+    /// <summary>Whether sessions have disks of their own.</summary>
+    public bool HasDisks => _files.Shared.Length > 0 && _disks.AreUsed;
+
+    /// <summary>Why sessions have none; null when they do.</summary>
+    public string? DiskLack => _disks.Lack;
+
+    /// <summary>What the operator must know of the disk below the sessions' files; null when there is room.</summary>
+    public string? DiskShortage => _disks.Shortage();
+
     /// <summary>The session's files on this machine, whether or not they exist yet.</summary>
     public SandboxFolder FolderOf(string sessionId) => _files.FolderOf(sessionId);
 
-    public Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken) =>
-        Alone<ISandbox>(sessionId, async slot =>
+    /// <summary>What a new life of a session's sandbox has beyond the base; null leaves it at that.</summary>
+    internal LayerOf? Layers { get; init; }
+
+    // A layer may take minutes to make, and meanwhile the session can be ended: it is waited for outside the gate.
+    public async Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken) =>
+        await Open(sessionId, Layers is null ? SandboxLayer.None : null, cancellationToken)
+        ?? (await Open(sessionId, await Layers!(sessionId, cancellationToken), cancellationToken))!;
+
+    /// <param name="layer">Of a life that begins; null when it is not known, and then none begins.</param>
+    private Task<ISandbox?> Open(string sessionId, SandboxLayer? layer, CancellationToken cancellationToken) =>
+        Alone<ISandbox?>(sessionId, async slot =>
         {
+            slot.Use.Touch();
             if (slot.Sandbox is { IsAlive: true } living)
             {
                 return living;
@@ -48,9 +79,30 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
 
             await Release(slot);
             var folder = _files.FolderOf(sessionId);
-            await Place(folder, Prepare(folder), sessionId, cancellationToken);
-            slot.Sandbox = await Attach(folder, cancellationToken)
-                ?? await Task.Run(() => Start(folder, cancellationToken), cancellationToken);
+            if (folder.ReadRecord() is { } known)
+            {
+                LetOut(sessionId, folder, known.Uid);
+            }
+
+            if (await Attach(folder, slot.Use, cancellationToken) is { } found)
+            {
+                slot.Sandbox = found;
+                await Place(folder, folder.ReadRecord()!, sessionId, cancellationToken);
+                return found;
+            }
+
+            if (layer is null)
+            {
+                return null;
+            }
+
+            var isNew = folder.ReadRecord() is null;
+            var record = await Task.Run(() => Prepare(folder), cancellationToken);
+            await Place(folder, record, sessionId, cancellationToken);
+            LetOut(sessionId, folder, record.Uid);
+            record = record with { Notice = isNew ? null : FilesKept };
+            slot.Sandbox = await Task.Run(
+                () => Start(folder, record, layer, slot.Use, cancellationToken), cancellationToken);
             return slot.Sandbox;
         }, cancellationToken);
 
@@ -67,14 +119,17 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
         }, cancellationToken);
 
     /// <summary>
-    /// Ends the session's sandbox and keeps its files; the next <see cref="Open"/> starts a fresh one.
+    /// Ends the session's sandbox and keeps its files; the next call opens a fresh one.
     /// </summary>
     public Task Stop(string sessionId, CancellationToken cancellationToken) =>
         Alone(sessionId, async slot =>
         {
             await Release(slot);
-            var record = _files.FolderOf(sessionId).ReadRecord();
+            var folder = _files.FolderOf(sessionId);
+            var record = folder.ReadRecord();
             await Task.Run(() => End(record), CancellationToken.None);
+            await ShutIn(sessionId);
+            await Task.Run(() => SandboxDisks.Unmount(folder), CancellationToken.None);
             return true;
         }, cancellationToken);
 
@@ -86,25 +141,37 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
             var folder = _files.FolderOf(sessionId);
             var record = folder.ReadRecord();
             await Task.Run(() => End(record), CancellationToken.None);
-            await Task.Run(() => SandboxFiles.Delete(folder), CancellationToken.None);
-            _files.ReleaseUid(record?.Uid);
+            await ShutIn(sessionId);
+            await Task.Run(() => Delete(folder), CancellationToken.None);
+            _files.Uids.Release(record?.Uid);
             return true;
         }, cancellationToken);
 
     /// <summary>
     /// Ends the sandboxes, and deletes the files, of sessions that are no more. For the start of a server.
     /// </summary>
-    public async Task Reap(Func<string, ValueTask<bool>> sessionExists, CancellationToken cancellationToken)
+    public Task Reap(Func<string, ValueTask<bool>> sessionExists, CancellationToken cancellationToken) =>
+        Reap(sessionExists, TimeSpan.Zero, cancellationToken);
+
+    /// <summary>The same while a server runs, of what is as old as <paramref name="age"/> at least.</summary>
+    public async Task Reap(
+        Func<string, ValueTask<bool>> sessionExists, TimeSpan age, CancellationToken cancellationToken)
     {
-        foreach (var sessionId in _files.Sessions())
+        foreach (var sessionId in _files.Sessions().Union(Kept()).ToList())
         {
-            if (!await sessionExists(sessionId))
+            if (!await sessionExists(sessionId) && IsOlder(sessionId, age))
             {
                 await Destroy(sessionId, cancellationToken);
+            }
+            else if (HasSomethingOpen(sessionId))
+            {
+                // From now on it rests here.
+                _slots.GetOrAdd(sessionId, _ => new Slot(_time));
             }
         }
 
         _driver.Collect();
+        _sockets.Collect();
     }
 
     public async ValueTask DisposeAsync()
@@ -113,23 +180,44 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
         {
             await Release(slot);
         }
+
+        _disks.Dispose();
+    }
+
+    private bool IsOlder(string sessionId, TimeSpan age) => age == TimeSpan.Zero
+        || Directory.GetLastWriteTimeUtc(_files.FolderOf(sessionId).Path) < _time.GetUtcNow() - age;
+
+    private IEnumerable<string> Kept() => [.. _disks.Sessions(), .. _snapshots.Sessions()];
+
+    // The disk first: what is deleted below must be no live mount.
+    private void Delete(SandboxFolder folder)
+    {
+        _disks.Delete(folder);
+        _snapshots.DeleteAll(folder.Name);
+        SandboxFiles.Delete(folder);
     }
 
     /// <summary>
     /// The living sandbox of an earlier server, or null. One that does not answer as it should is ended.
     /// </summary>
-    private async Task<HandSandbox?> Attach(SandboxFolder folder, CancellationToken cancellationToken)
+    private async Task<HandSandbox?> Attach(
+        SandboxFolder folder, SandboxUse use, CancellationToken cancellationToken)
     {
-        if (folder.ReadRecord() is not { Instance: { } instance, Socket: { } socket } record)
+        if (folder.ReadRecord() is not { Instance: { } instance, Socket: not null } record)
         {
             return null;
         }
 
-        if (SandboxProcess.Find(record.Pid, record.StartedTicks) is { } process)
+        // One that another driver started lacks what this one was chosen for.
+        if (record.Driver == _driver.Name
+            && SandboxProcess.Find(record.Pid, record.StartedTicks) is { } process)
         {
             try
             {
-                return await Greet(process, instance, socket, cancellationToken);
+                // An earlier server may have frozen it, or died while its disk was held still.
+                _driver.Thaw(instance);
+                SessionDisk.Thaw(folder.Disk);
+                return await Greet(process, record, use, cancellationToken);
             }
             catch (SandboxException)
             {
@@ -142,22 +230,32 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
         return null;
     }
 
-    private async Task<HandSandbox> Start(SandboxFolder folder, CancellationToken cancellationToken)
+    private async Task<HandSandbox> Start(
+        SandboxFolder folder, SandboxRecord record, SandboxLayer layer, SandboxUse use,
+        CancellationToken cancellationToken)
     {
-        var record = Prepare(folder);
         var instance = $"hand_{RandomNumberGenerator.GetHexString(24, lowercase: true)}";
         var socket = _sockets.PathFor(instance);
-        var process = await Launch(SandboxDescription.Of(_options, _files, folder, record.Uid, instance), socket);
+        var process = await Launch(
+            SandboxDescription.Of(_options, _files, folder, record.Uid, instance).With(layer), socket);
         try
         {
-            folder.WriteRecord(record with
+            record = record with
             {
                 Instance = instance,
                 Pid = process.Pid,
                 StartedTicks = process.StartedTicks,
                 Socket = socket,
-            });
-            return await Greet(process, instance, socket, cancellationToken);
+                Driver = _driver.Name,
+            };
+            folder.WriteRecord(record);
+            var sandbox = await Greet(process, record, use, cancellationToken);
+            if (sandbox.Notice != record.Notice)
+            {
+                folder.WriteRecord(record with { Notice = sandbox.Notice });
+            }
+
+            return sandbox;
         }
         catch (Exception exception)
         {
@@ -188,26 +286,11 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
         }
     }
 
-    private async Task Place(
-        SandboxFolder folder, SandboxRecord record, string sessionId, CancellationToken cancellationToken)
-    {
-        var uploads = await _uploadsOf(sessionId, cancellationToken);
-        try
-        {
-            await Task.Run(() => SandboxUploads.Place(folder, uploads, record.Uid), cancellationToken);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The disk's word is the reason; the caller needs to know that files are missing.
-            throw new SandboxException($"The session's uploads could not be placed: {exception.Message}", exception);
-        }
-    }
-
     private SandboxRecord Prepare(SandboxFolder folder)
     {
         try
         {
-            return _files.Prepare(folder);
+            return _files.Prepare(folder, _disks);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -217,15 +300,19 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
     }
 
     private async Task<HandSandbox> Greet(
-        SandboxProcess process, string instance, string socket, CancellationToken cancellationToken)
+        SandboxProcess process, SandboxRecord record, SandboxUse use, CancellationToken cancellationToken)
     {
-        var connection = await HandConnection.Open(socket, cancellationToken);
+        var connection = await HandConnection.Open(record.Socket!, cancellationToken);
         try
         {
             var hello = await connection.Ask(new HandRequest { Id = 0, Verb = HandVerbs.Hello }, cancellationToken)
                 .WaitAsync(HelloTime, _time, cancellationToken);
-            return hello.Instance == instance && hello.Protocol == HandProtocol.Version
-                ? new HandSandbox(instance, process, connection, _time)
+            return hello.Instance == record.Instance && hello.Protocol == HandProtocol.Version
+                ? new HandSandbox(record.Instance!, process, connection, use, _time)
+                {
+                    Notice = record.Notice is FilesKept ? FilesKept + (hello.RestoresShell ? ShellKept : ShellLost)
+                        : record.Notice,
+                }
                 : throw new SandboxException("The sandbox's hand is another one, or of another version.");
         }
         catch (Exception exception)
@@ -243,13 +330,17 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
         if (record is { Instance: { } instance, Socket: { } socket })
         {
             using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
-            _driver.End(instance, process);
+            var driver = record.Driver == _driver.Name
+                ? _driver
+                : SandboxDrivers.Named(record.Driver, _options, _files, _time) ?? _driver;
+            driver.End(instance, process);
             File.Delete(socket);
         }
     }
 
     private static async Task Release(Slot slot)
     {
+        slot.Use.Forget();
         if (slot.Sandbox is { } sandbox)
         {
             slot.Sandbox = null;
@@ -262,7 +353,7 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
     {
         while (true)
         {
-            var slot = _slots.GetOrAdd(sessionId, _ => new Slot());
+            var slot = _slots.GetOrAdd(sessionId, _ => new Slot(_time));
             await slot.Gate.WaitAsync(cancellationToken);
             try
             {
@@ -283,8 +374,10 @@ public sealed class SandboxProvider : ISandboxProvider, IAsyncDisposable
     public delegate Task<IReadOnlyList<SandboxUpload>> UploadsOf(
         string sessionId, CancellationToken cancellationToken);
 
-    private sealed class Slot
+    private sealed class Slot(TimeProvider time)
     {
+        public SandboxUse Use { get; } = new(time);
+
         public SemaphoreSlim Gate { get; } = new(1, 1);
 
         public HandSandbox? Sandbox { get; set; }

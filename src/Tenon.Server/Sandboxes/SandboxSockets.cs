@@ -11,6 +11,7 @@ internal sealed class SandboxSockets
     private const int PathBytesMax = 107;
     private const int ListenBacklog = 8;
     private const string NewSuffix = "~";
+    private const string BoundSockets = "/proc/net/unix";
     private const uint OwnerOnly = 0x1C0; // 0700
 
     private readonly Lazy<string> _directory;
@@ -38,6 +39,21 @@ internal sealed class SandboxSockets
         return path.Length <= PathBytesMax
             ? path
             : throw new SandboxException($"The socket path {path} is too long; set a shorter socket directory.");
+    }
+
+    /// <summary>Takes away the sockets on which nobody listens any more.</summary>
+    /// <remarks>
+    /// The kernel is asked, and not the sockets: a frozen hand takes no connection, so one to it could wait for ever.
+    /// </remarks>
+    public void Collect()
+    {
+        // In this order: what stands there was bound before it stood there.
+        var paths = Directory.EnumerateFiles(_directory.Value, "hand_*").ToList();
+        var bound = File.ReadLines(BoundSockets).Select(line => line[(line.LastIndexOf(' ') + 1)..]).ToHashSet();
+        foreach (var path in paths.Where(path => !bound.Contains(path) && !bound.Contains(path + NewSuffix)))
+        {
+            File.Delete(path);
+        }
     }
 
     private static string Default() =>

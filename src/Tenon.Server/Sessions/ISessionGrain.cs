@@ -37,6 +37,10 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("DeleteResource")]
     Task<Answer> DeleteResource(string resourceId);
 
+    /// <summary>Completes when the files of a session that rests are kept as they are.</summary>
+    [Alias("Settle")]
+    Task Settle();
+
     /// <summary>Goes on with whatever the log says is unfinished. Safe to call at any time.</summary>
     [Alias("Wake")]
     Task Wake();

@@ -59,6 +59,22 @@ public sealed class SessionFileRules(
         })];
     }
 
+    /// <summary>Another session's files for a new one, as far as they are still there.</summary>
+    public async Task<IReadOnlyList<FileResource>> Carry(
+        string sessionId, IReadOnlyList<FileResource> resources, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var there = (await files.Find([.. resources.Select(resource => resource.FileId)], cancellationToken))
+            .Where(file => !FileRules.IsExpired(file.Record, now)).Select(file => file.Record.Id).ToHashSet();
+        return await Attach(
+            sessionId,
+            [.. resources.Where(resource => there.Contains(resource.FileId)).Select(resource => new ResourceCreate
+            {
+                Type = "file", FileId = resource.FileId, MountPath = resource.MountPath,
+            })],
+            [], (i, field) => $"resources.{i}.{field}", cancellationToken);
+    }
+
     /// <summary>Removes copies that no definition names any more, or never did.</summary>
     public Task Detach(IReadOnlyList<FileResource> resources, CancellationToken cancellationToken) =>
         files.DeleteAll([.. resources.Select(resource => resource.FileId)], cancellationToken);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tenon.Server.Egress;
 using Tenon.Server.Events;
 using Tenon.Server.Http;
 using Tenon.Server.Storage;
@@ -10,7 +11,8 @@ namespace Tenon.Server.Sessions;
 /// <summary>Where a session's owner lives: one place in the cluster, on one scheduler. It decides nothing.</summary>
 public sealed partial class SessionGrain(
     SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
-    SessionOutputs outputs, IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    SessionOutputs outputs, EgressStore egress, IDatabase database, IHostApplicationLifetime lifetime,
+    ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;
@@ -33,6 +35,8 @@ public sealed partial class SessionGrain(
         return Task.CompletedTask;
     }
 
+    public Task Settle() => _owner?.Settle() ?? Task.CompletedTask;
+
     public Task<Answer> Send(string body) => Try(async owner =>
     {
         var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
@@ -51,6 +55,7 @@ public sealed partial class SessionGrain(
     {
         var deleted = await owner.Delete();
         await outputs.DeleteFiles(this.GetPrimaryKeyString(), CancellationToken.None);
+        await egress.DeleteSession(this.GetPrimaryKeyString(), CancellationToken.None);
         return deleted;
     });
 

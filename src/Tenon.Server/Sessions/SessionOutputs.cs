@@ -37,7 +37,8 @@ public sealed class SessionOutputs(
         {
             if (await sessions.Exists(sessionId, cancellationToken))
             {
-                await Look(sessionId, sandboxes.FolderOf(sessionId).Outputs, cancellationToken);
+                var folder = await sandboxes.OpenFiles(sessionId, cancellationToken);
+                await Look(sessionId, folder.Outputs, cancellationToken);
             }
         }, cancellationToken);
 

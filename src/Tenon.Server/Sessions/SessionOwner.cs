@@ -29,22 +29,26 @@ public sealed partial class SessionOwner
     private readonly ILogger _logger;
     private readonly SessionLog _log;
 
-    // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
-    private readonly CancellationTokenSource _stop;
+    private readonly CancellationToken _stopping;
 
     private SessionRecord? _record;
     private Turn? _turn;
+
+    // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
+    // It lives as long as the turn, for there are many owners without one.
+    private CancellationTokenSource? _stop;
+
     private Task _running = Task.CompletedTask;
-    private (SessionDefinition? Definition, string Json) _written = (null, "");
     private bool _takesOver;
-    private bool _isLost;
+
+    // The session is killed, or what is in memory is ahead of the log: nothing starts any more.
+    private bool _isOver;
 
     /// <param name="stopping">The server stops: the turn is left as it stands.</param>
     public SessionOwner(
         SessionRecord record, SessionServices services, ISessionHost host, ILogger logger, CancellationToken stopping)
     {
-        (_record, _services, _host, _logger) = (record, services, host, logger);
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        (_record, _services, _host, _logger, _stopping) = (record, services, host, logger, stopping);
         _log = new SessionLog(services.Log, record.Id, record.ThreadId, services.Ids, services.Clock)
         {
             Prices = services.Prices,
@@ -69,15 +73,15 @@ public sealed partial class SessionOwner
     /// </summary>
     public void Abandon()
     {
-        _isLost = true;
-        _stop.Cancel();
+        _isOver = true;
+        _stop?.Cancel();
     }
 
     /// <summary>Completes when nothing runs any more.</summary>
     public async Task Leave()
     {
         await _running;
-        _stop.Dispose();
+        await _keeping;
     }
 
     /// <summary>Accepts client events, all or none. The wire JSON of the echoed events.</summary>
@@ -165,6 +169,8 @@ public sealed partial class SessionOwner
             await _log.Append(Turn.Terminated(record.Definition.Agent, _log));
         }
 
+        await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
+
         return Wire();
     }
 
@@ -174,7 +180,8 @@ public sealed partial class SessionOwner
         var record = Record();
         if (record.ArchivedAt is null)
         {
-            await _stop.CancelAsync();
+            _isOver = true;
+            await (_stop?.CancelAsync() ?? Task.CompletedTask);
             await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
             await _running;
             var agent = record.Definition.Agent;
@@ -205,8 +212,7 @@ public sealed partial class SessionOwner
 
     private void StartTurn()
     {
-        if (_record is null || _turn is not null || _isLost || _stop.IsCancellationRequested
-            || !Turn.IsDue(_log.History))
+        if (_record is null || _turn is not null || IsEnding || !Turn.IsDue(_log.History))
         {
             return;
         }
@@ -219,18 +225,21 @@ public sealed partial class SessionOwner
             IsTakenOver = _takesOver,
         };
         _takesOver = false;
-        _running = RunTurn(_turn);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
+        _running = RunTurn(_turn, _stop);
     }
 
-    private async Task RunTurn(Turn turn)
+    private bool IsEnding => _isOver || _stopping.IsCancellationRequested;
+
+    private async Task RunTurn(Turn turn, CancellationTokenSource stop)
     {
         // A turn may outlast the time after which an owner without requests is let go.
         _host.Hold();
         try
         {
-            await RunOrFail(turn);
+            await RunOrFail(turn, stop.Token);
         }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // The log says where the next owner goes on, or that there is nothing to go on with.
         }
@@ -239,27 +248,29 @@ public sealed partial class SessionOwner
             // Another owner, or a log that takes nothing. What is in memory is worth nothing now; the next owner folds
             // the log and goes on from there.
             LogFailed(_log.SessionId, exception);
-            _isLost = true;
+            _isOver = true;
             _host.Lose(exception);
         }
         finally
         {
-            _turn = null;
+            (_turn, _stop, _running) = (null, null, Task.CompletedTask);
             turn.Dispose();
+            stop.Dispose();
             _host.Release();
         }
 
         // Input that came while the last entries were being flushed has found no turn to start.
         StartTurn();
+        KeepFiles();
     }
 
-    private async Task RunOrFail(Turn turn)
+    private async Task RunOrFail(Turn turn, CancellationToken stop)
     {
         try
         {
-            await turn.Run(_stop.Token);
+            await turn.Run(stop);
         }
-        catch (Exception exception) when (!_stop.IsCancellationRequested
+        catch (Exception exception) when (!stop.IsCancellationRequested
             && exception is not (SequenceConflictException or LogUnavailableException)
             && !DatabaseFault.IsOutage(exception))
         {
@@ -269,15 +280,10 @@ public sealed partial class SessionOwner
     }
 
     // The definition is the large part of a row, and changes rarely.
-    private SessionRow Row(History history, DateTimeOffset now)
+    private SessionRow Row(History history, DateTimeOffset now, SaveKind save)
     {
         _record = Record().After(history, now, _services.Prices);
-        if (!ReferenceEquals(_written.Definition, _record.Definition))
-        {
-            _written = (_record.Definition, _record.Definition.ToJson());
-        }
-
-        return _record.ToRow(_written.Json);
+        return _record.ToRow(save == SaveKind.State ? "" : _record.Definition.ToJson());
     }
 
     private SessionRecord Record() =>

@@ -28,7 +28,7 @@ public sealed record SessionRecord
 
     public required SessionState State { get; init; }
 
-    /// <param name="definition">The definition's own JSON, which whoever saves often keeps.</param>
+    /// <param name="definition">The definition's own JSON; empty when it is not saved.</param>
     public SessionRow ToRow(string definition) => new()
     {
         Id = Id,

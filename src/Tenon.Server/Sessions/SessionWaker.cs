@@ -1,3 +1,4 @@
+using Tenon.Server.Egress;
 using Tenon.Server.Events;
 using Tenon.Server.Files;
 using Tenon.Server.Sandboxes;
@@ -11,15 +12,22 @@ namespace Tenon.Server.Sessions;
 /// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, FileStore files, SandboxProvider sandboxes, IGrainFactory grains,
-    Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
-    : IHostedService, IAsyncDisposable
+    IDatabase database, SessionStore store, FileStore files, EgressStore egress, SandboxProvider sandboxes,
+    IGrainFactory grains, Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
+    : IHostedLifecycleService, IAsyncDisposable
 {
+    /// <summary>
+    /// Sessions that are woken at the same time. Each reads its log, which takes a processor; more at once would only
+    /// keep requests waiting behind them.
+    /// </summary>
+    private const int WakesMax = 8;
+
     private readonly CancellationTokenSource _stop = new();
 
     // Completes when it is known whether the sessions are this process's.
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private Task _migrating = Task.CompletedTask;
     private Task _following = Task.CompletedTask;
     private bool _owned;
     private bool _away;
@@ -27,12 +35,26 @@ public sealed partial class SessionWaker(
     /// <summary>Another process has taken the sessions over, so this one has stopped.</summary>
     public bool IsSuperseded { get; private set; }
 
+    /// <summary>The database is brought up to date while the silo starts, which takes as long and needs no database.
+    /// </summary>
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _migrating = Task.Run(database.Migrate, cancellationToken);
+        return Task.CompletedTask;
+    }
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        database.Migrate();
+        await _migrating;
         _following = database.Follow(Hear, _stop.Token);
         await (await Task.WhenAny(_known.Task, _following).WaitAsync(cancellationToken));
     }
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     // The sessions stay this process's until their owners have stopped, which is after this.
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -86,15 +108,16 @@ public sealed partial class SessionWaker(
         {
             await store.SweepDeleted(cancellationToken);
             await files.Sweep(cancellationToken);
+            await egress.Sweep(cancellationToken);
             await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
             _owned = true;
         }
 
         var unfinished = await store.ListUnfinished(cancellationToken);
-        foreach (var id in unfinished)
-        {
-            await grains.GetGrain<ISessionGrain>(id).Wake();
-        }
+        await Parallel.ForEachAsync(
+            unfinished,
+            new ParallelOptions { MaxDegreeOfParallelism = WakesMax, CancellationToken = cancellationToken },
+            async (id, _) => await grains.GetGrain<ISessionGrain>(id).Wake());
 
         if (unfinished.Count > 0)
         {

@@ -4,6 +4,7 @@ using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Http;
@@ -27,6 +28,7 @@ public static class SessionsApi
         routes.MapDelete("/v1/sessions/{id}", Delete);
         routes.MapPost("/v1/sessions/{id}/archive", Archive);
         routes.MapPost("/v1/sessions/{id}/kill", Kill);
+        routes.MapPost("/v1/sessions/{id}/fork", Fork);
         routes.MapSessionEvents();
         routes.MapSessionThreads();
         routes.MapSessionResources();
@@ -56,6 +58,36 @@ public static class SessionsApi
     /// <summary>Tenon's own: ends a session that must not go on, whatever it does, within a second.</summary>
     private static async Task<IResult> Kill(string id, IGrainFactory grains) =>
         Owner(await grains.GetGrain<ISessionGrain>(id).Kill());
+
+    /// <summary>Tenon's own: a new session with this one's history and files up to an event.</summary>
+    private static async Task<IResult> Fork(
+        string id, HttpRequest request, SessionStore store, SessionForks forks, Prices prices, IGrainFactory grains,
+        TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var source = await Find(store, id, cancellationToken);
+        var body = await request.Read(WireJson.Default.SessionFork);
+        var definition = ForkRules.Check(source.Definition, body, prices);
+
+        // What the last turn has left in the workspace is part of the history that ends with it.
+        await OwnerOf(id, grains).Settle();
+        var cut = await forks.FindCut(id, body.EventId, cancellationToken)
+            ?? throw ForkRules.NoEvent(id, body.EventId);
+        if (cut.Seq > SessionForks.EntriesMax)
+        {
+            throw ForkRules.TooLong();
+        }
+
+        try
+        {
+            var record = await forks.Make(source, definition, cut, cancellationToken);
+            return Body.Json(record.ToWire(clock.GetUtcNow()), WireJson.Default.Session);
+        }
+        catch (SandboxException exception)
+        {
+            // The disk's word is for whoever asked: nothing was made, and later the same may work.
+            throw ForkRules.NoFiles(exception.Message);
+        }
+    }
 
     private static async Task<IResult> Delete(string id, IGrainFactory grains) =>
         Owner(await OwnerOf(id, grains).Delete());
@@ -149,7 +181,8 @@ internal sealed record SessionPlace(string Id, long CreatedAt)
 /// Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.
 /// </summary>
 public sealed class SessionStarter(
-    EventLog log, IGrainFactory grains, SessionFileRules files, IdSource ids, TimeProvider clock, Prices prices)
+    EventLog log, IGrainFactory grains, SessionFileRules files, SandboxStarts sandboxes, IdSource ids,
+    TimeProvider clock, Prices prices)
 {
     public async Task<SessionRecord> Start(
         string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents,
@@ -176,12 +209,13 @@ public sealed class SessionStarter(
         {
             Prices = prices,
             Budget = definition.Budget,
-            Row = (history, at) => (record = record.After(history, at, prices)).ToRow(definition.ToJson()),
+            Row = (history, at, _) => (record = record.After(history, at, prices)).ToRow(definition.ToJson()),
         };
         IReadOnlyList<object> entries = initialEvents.Count == 0
             ? []
             : [.. initialEvents.Select(session.Stamp), .. Turn.Running(definition.Agent, session)];
         await session.Append(entries, SaveKind.Insert);
+        sandboxes.Ask(record);
         if (entries.Count > 0)
         {
             await grains.GetGrain<ISessionGrain>(record.Id).Wake();

@@ -24,6 +24,9 @@ public sealed record LogAppend
     /// <summary>The session's row as these entries leave it; null keeps it.</summary>
     public SessionSave? Save { get; init; }
 
+    /// <summary>Copied from elsewhere, so that nothing of it happens now: readers are not woken for it.</summary>
+    public bool IsHistory { get; init; }
+
     /// <summary>Deletes every earlier entry of the session: the last act of a deletion.</summary>
     public bool Purge { get; init; }
 }

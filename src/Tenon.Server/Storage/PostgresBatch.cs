@@ -99,9 +99,7 @@ internal sealed class PostgresBatch
         _entries.AddRange(append.Entries.Select(entry => (append.Session, entry)));
         if (append.Save is { } save)
         {
-            _saves[append.Session] = _saves.TryGetValue(append.Session, out var earlier)
-                ? new SessionSave(save.Row, (SaveKind)Math.Max((int)earlier.Kind, (int)save.Kind))
-                : save;
+            _saves[append.Session] = _saves.TryGetValue(append.Session, out var earlier) ? Merge(earlier, save) : save;
         }
 
         if (append.Purge)
@@ -109,6 +107,10 @@ internal sealed class PostgresBatch
             _purges.Add((append.Session, append.ExpectedSeq));
         }
     }
+
+    private static SessionSave Merge(SessionSave earlier, SessionSave later) => new(
+        later.Kind == SaveKind.State ? later.Row with { Definition = earlier.Row.Definition } : later.Row,
+        (SaveKind)Math.Max((int)earlier.Kind, (int)later.Kind));
 
     private void AddEntries(NpgsqlBatch batch)
     {

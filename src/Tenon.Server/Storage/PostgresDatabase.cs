@@ -53,10 +53,10 @@ public sealed class PostgresDatabase : IDatabase, IAsyncDisposable
         await command.ExecuteScalarAsync(cancellationToken);
     }
 
-    /// <summary>A failed append has told the membership itself.</summary>
-    public void Report(Exception fault)
-    {
-    }
+    /// <summary>
+    /// A failed append has told the membership itself, but the owner that lost it may only have gone now.
+    /// </summary>
+    public void Report(Exception fault) => _membership.LookAfter();
 
     /// <summary>A connection of the caller's own; disposing it returns it to the pool.</summary>
     public async Task<NpgsqlConnection> Open(CancellationToken cancellationToken) =>

@@ -25,6 +25,9 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
     /// <summary>Attempts at a batch that meets rows of another: the second one knows of them.</summary>
     private const int RacesMax = 3;
 
+    // A page's limit stands in a sub-query, where the planner does not see it. It would else compare it with its guess
+    // of the session's length, and for a session that is longer than it thinks, sort all of it instead of following
+    // the key.
     public bool IsOwner => membership.IsOwner;
 
     public async Task<IReadOnlyList<SequenceConflictException?>> Write(IReadOnlyList<LogAppend> batch)
@@ -64,7 +67,7 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
 
     public Task<IReadOnlyList<LogEntry>> ReadAll(
         string session, long afterSeq, int limit, CancellationToken cancellationToken) => Query(
-        $"SELECT {Columns} FROM log WHERE session=$1 AND seq>$2 ORDER BY seq LIMIT $3",
+        $"SELECT {Columns} FROM log WHERE session=$1 AND seq>$2 ORDER BY seq LIMIT (SELECT $3)",
         [session, afterSeq, limit], cancellationToken);
 
     public async Task<long> Head(string session, CancellationToken cancellationToken)
@@ -78,7 +81,11 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
     {
         var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$1 AND NOT internal");
         var parameters = new List<object> { query.Session };
-        sql.Append(" AND NOT EXISTS (SELECT 1 FROM log n WHERE n.session=l.session AND n.id=l.id AND n.seq>l.seq)");
+
+        // The offset keeps the planner from joining the page with the whole session, and the sum from going through
+        // the rest of the log by seq: it is to look up each row's id.
+        sql.Append(" AND NOT EXISTS (SELECT 1 FROM log n WHERE n.session=l.session AND n.id=l.id AND n.seq+0>l.seq "
+            + "OFFSET 0)");
         Add(query.After, query.Descending ? "seq<" : "seq>");
         Add(query.From, "at>=");
         Add(query.To, "at<=");
@@ -89,7 +96,7 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
         }
 
         parameters.Add(query.Limit);
-        sql.Append(query.Descending ? " ORDER BY seq DESC" : " ORDER BY seq").Append(" LIMIT ").Append(Last());
+        sql.Append(query.Descending ? " ORDER BY seq DESC" : " ORDER BY seq").Append($" LIMIT (SELECT {Last()})");
         return Query(sql.ToString(), parameters, cancellationToken);
 
         string Last() => $"${parameters.Count}";

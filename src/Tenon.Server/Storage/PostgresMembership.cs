@@ -84,9 +84,13 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
     /// <summary>An append has failed, so turns were cut short, and the owner is told to look after them.</summary>
     public void Failed()
     {
-        _lookAfterAt = clock.GetUtcNow() + (Rest * Math.Pow(2, _failures));
+        _lookAfterAt = RestsUntil();
         _failures = Math.Min(_failures + 1, RestDoublingsMax);
     }
+
+    /// <summary>A turn was cut short, and its session is free for a new owner: it is looked after, if not soon anyway.
+    /// </summary>
+    public void LookAfter() => _lookAfterAt ??= RestsUntil();
 
     public void Succeeded() => _failures = 0;
 
@@ -174,6 +178,8 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
             }
         }
     }
+
+    private DateTimeOffset RestsUntil() => clock.GetUtcNow() + (Rest * Math.Pow(2, _failures));
 
     private void Hear(string payload, HashSet<string> heard)
     {

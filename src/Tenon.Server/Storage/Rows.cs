@@ -67,11 +67,21 @@ public sealed class OutputRow
     public required string FileId { get; set; }
 }
 
+/// <summary>A request that left a session's sandbox, or was refused, as wire JSON.</summary>
+public sealed class EgressRow
+{
+    public required string Id { get; init; }
+
+    public required string SessionId { get; init; }
+
+    public required string Body { get; set; }
+}
+
 /// <summary>
 /// A session: what it was made with, and a projection of its log that is saved in the log's own transactions,
 /// so that the two never disagree.
 /// </summary>
-public sealed class SessionRow
+public sealed record SessionRow
 {
     public required string Id { get; init; }
 
@@ -90,7 +100,9 @@ public sealed class SessionRow
 
     public long? ArchivedAt { get; init; }
 
-    /// <summary>What changes rarely (agent, title, metadata …), as JSON.</summary>
+    /// <summary>
+    /// What changes rarely (agent, title, metadata …), as JSON. Empty where only the state is saved.
+    /// </summary>
     public required string Definition { get; init; }
 
     /// <summary>What every turn changes (usage, times), as JSON.</summary>

@@ -21,6 +21,8 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
 
     public DbSet<OutputRow> Outputs => Set<OutputRow>();
 
+    public DbSet<EgressRow> Egress => Set<EgressRow>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<AgentRow>().ToTable("agent").HasKey(row => row.Id);
@@ -33,6 +35,10 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
         file.HasIndex(row => row.Blob);
         file.HasIndex(row => row.ExpiresAt);
         modelBuilder.Entity<OutputRow>().ToTable("session_output").HasKey(row => new { row.SessionId, row.Path });
+
+        var egress = modelBuilder.Entity<EgressRow>().ToTable("egress_request");
+        egress.HasKey(row => row.Id);
+        egress.HasIndex(row => new { row.SessionId, row.Id });
 
         var session = modelBuilder.Entity<SessionRow>().ToTable("session");
         session.HasKey(row => row.Id);

@@ -24,11 +24,8 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
     /// The living sandbox. Call it before <see cref="Run"/>, so that its instance can be logged first.
     /// </summary>
     /// <exception cref="SandboxException">It cannot be started.</exception>
-    public async Task<string> Open(CancellationToken cancellationToken)
-    {
-        _sandbox ??= await sandboxes.Open(sessionId, cancellationToken);
-        return _sandbox.Instance;
-    }
+    public async Task<ISandbox> Open(CancellationToken cancellationToken) =>
+        _sandbox = await sandboxes.Open(sessionId, cancellationToken);
 
     /// <summary>Runs one call, once: asked again after a restart, it gives the first run's result.</summary>
     public async Task<ToolOutput> Run(

@@ -12,10 +12,22 @@ public static class HandProtocol
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
 
+    /// <summary>The socket of the server's egress proxy, as a hand finds it.</summary>
+    public const string EgressSocket = "/run/tenon/egress/proxy.sock";
+
+    /// <summary>The port on the sandbox's loopback that leads there; the usual one of a proxy.</summary>
+    public const int EgressPort = 3128;
+
     /// <summary>
     /// Bounds what either side holds in memory for one frame: a large <c>write</c> fits, a runaway does not.
     /// </summary>
     public const int FrameBytesMax = 32 * 1024 * 1024;
+
+    /// <summary>
+    /// Processes and threads that a hand has beyond those of commands: one that cannot make a thread dies, and with it
+    /// all that it watches over. A pool of threads, a few connections, a shell and a search fit.
+    /// </summary>
+    public const int ProcessesReserved = 64;
 
     /// <summary>What a call that was cancelled answers.</summary>
     public const string Interrupted = "Tool execution was interrupted before completion. Please retry.";
@@ -37,6 +49,9 @@ public static class HandVerbs
     public const string Forget = "forget";
 
     public const string Ping = "ping";
+
+    /// <summary>Keeps the shell's state in the session's files. Does nothing when no shell has run since.</summary>
+    public const string Save = "save";
 }
 
 /// <summary>One question to the hand. Replies come in any order and carry the same <see cref="Id"/>.</summary>
@@ -67,6 +82,9 @@ public sealed record HandReply
     public string? Instance { get; init; }
 
     public int? Protocol { get; init; }
+
+    /// <summary>For a hello: the first shell of this life begins with what an earlier one has kept.</summary>
+    public bool RestoresShell { get; init; }
 
     /// <summary>Set when the request itself was wrong; never for a tool's failure.</summary>
     public string? Fault { get; init; }

@@ -20,7 +20,7 @@ public sealed class ServerProcess : IAsyncDisposable
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
 
     /// <summary>Service managers kill what takes much longer.</summary>
-    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
@@ -132,7 +132,20 @@ public sealed class ServerProcess : IAsyncDisposable
         }
 
         EndSandboxes();
+        Unmount();
         Directory.Delete(_data, recursive: true);
+    }
+
+    // A server leaves sessions' disks mounted for the next one, and nothing is deleted across a mount.
+    private void Unmount()
+    {
+        var mounts = File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4])
+            .Where(path => path.StartsWith(_data, StringComparison.Ordinal)).Reverse().ToList();
+        foreach (var path in mounts)
+        {
+            using var process = Process.Start("umount", ["--lazy", path]);
+            process.WaitForExit();
+        }
     }
 
     private async Task WaitUntilReady(ChildProgram program, Task<string> listening)

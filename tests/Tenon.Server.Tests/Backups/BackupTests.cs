@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
 using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
 using Tenon.Server.Tests.Files;
 using Tenon.Server.Tests.Support;
@@ -65,6 +67,9 @@ public sealed class BackupTests : IDisposable
             ln -s /etc dirs; chmod 0640 a/b/file; chmod 0510 a/b; echo x > program; chmod 0755 program
             touch -d 2020-02-03T04:05:06.123456 program; touch -d 2019-01-01T00:00:00 a; mkfifo pipe; printf é > 'ü ñ'
             """);
+
+        // The shell's state is among the files, and is written when the shell is quiet.
+        await server.Services.GetRequiredService<IGrainFactory>().GetGrain<ISessionGrain>(session.Id).Settle();
         Assert.Equal(0, _lab.Backup(server.DataDirectory).Code);
         Assert.Equal(0, _lab.Restore().Code);
 
@@ -191,7 +196,8 @@ public sealed class BackupTests : IDisposable
         var lines = new List<string>();
         foreach (var path in (string[])["workspace", "outputs", "home", "uploads"])
         {
-            Describe(Path.Combine(folder, path), path, lines);
+            var disk = Path.Combine(folder, "disk", path);
+            Describe(Directory.Exists(disk) ? disk : Path.Combine(folder, path), path, lines);
         }
 
         return [.. lines.Order(StringComparer.Ordinal)];

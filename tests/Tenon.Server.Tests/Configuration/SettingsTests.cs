@@ -108,6 +108,36 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_driver_and_a_range_of_uids_are_taken_from_the_settings()
+    {
+        var file = Write("""{"sandbox":{"oci_runtime":"/opt/crun","first_uid":100000,"uid_count":10}}""");
+
+        var options = Read(["--config", file, "--driver", "oci"]).Sandbox;
+
+        Assert.Equal(
+            ("oci", "/opt/crun", 100_000, 10, 100_010),
+            (options.Driver, options.OciRuntime, options.FirstUid, options.UidCount, options.SetupUid));
+    }
+
+    [Theory]
+    [InlineData("sandbox.driver", "TENON_DRIVER", "docker", "there are bubblewrap and oci")]
+    [InlineData("sandbox.oci_runtime", "TENON_OCI_RUNTIME", "bin/runc", "give a name, or a path from the root")]
+    [InlineData("sandbox.first_uid", "TENON_FIRST_UID", "many", "give a number")]
+    [InlineData("sandbox.first_uid", "TENON_FIRST_UID", "-1", "give a number")]
+    [InlineData("sandbox.first_uid", "TENON_FIRST_UID", "1000", "the lowest is 10000; ")]
+    [InlineData("sandbox.uid_count", "TENON_UID_COUNT", "0", "there are 1 to 2145483646 such uids")]
+    [InlineData("sandbox.uid_count", "TENON_UID_COUNT", "2147483647", "there are 1 to 2145483646 such uids")]
+    public void A_setting_that_no_sandbox_can_be_started_with_is_refused_by_name(
+        string key, string variable, string value, string reason)
+    {
+        var refusal = Assert.Throws<SettingsException>(() => Read([], (variable, value)));
+
+        Assert.StartsWith(
+            $"{key} (variable {variable}): '{value}' cannot be used; {reason}", refusal.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Secrets_are_not_in_the_text_of_the_settings()
     {
         var settings = Read(

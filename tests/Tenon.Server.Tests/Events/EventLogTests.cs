@@ -145,6 +145,49 @@ public abstract class EventLogTests(LogLab lab) : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_page_of_a_long_log_costs_what_one_of_a_short_log_does()
+    {
+        const int Page = 1_000;
+        const int Short = 1_100;
+        const int Long = 20_000;
+        await Task.WhenAll(Enumerable.Range(0, 1_000).Select(i => _lab.Append($"usual{i}", Entries(0, 20))));
+        await _lab.CountRows();
+        await Task.WhenAll(_lab.Append("short", Entries(0, Short)), Append("long", Long));
+
+        // By turns, and the middle one of each, so that what else the machine does counts for both. Many times, because
+        // a database may plan a statement anew once it is used often.
+        var (ofShort, ofLong) = (new List<TimeSpan>(), new List<TimeSpan>());
+        for (var round = 0; round < 21; round++)
+        {
+            ofShort.Add(await Time("short", after: 0));
+            ofLong.Add(await Time("long", after: Long / 2));
+        }
+
+        var (@short, @long) = (ofShort.Order().ElementAt(10), ofLong.Order().ElementAt(10));
+        Assert.True(@long < @short * 5, $"It took {@long} with {Long} entries and {@short} with {Short}.");
+
+        async Task<TimeSpan> Time(string session, long after)
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            var page = await _lab.List(session, query => query with { After = after, Limit = Page });
+            var took = TimeProvider.System.GetElapsedTime(started);
+            Assert.Equal((after + 1, Page), (page[0].Seq, page.Count));
+            return took;
+        }
+
+        async Task Append(string session, int count)
+        {
+            for (var seq = 0; seq < count; seq += Page)
+            {
+                await _lab.Append(session, Entries(seq, Page));
+            }
+        }
+
+        static LogEntry[] Entries(int after, int count) =>
+            [.. Enumerable.Range(after + 1, count).Select(seq => LogLab.Entry(seq))];
+    }
+
+    [Fact]
     public async Task The_log_survives_a_restart()
     {
         await _lab.Append("s", LogLab.Entry(1), LogLab.Entry(2, isInternal: true));

@@ -151,7 +151,7 @@ public sealed class FeedTests
     private static List<Preview> Drain(FeedReader reader)
     {
         var previews = new List<Preview>();
-        while (reader.Previews.TryRead(out var preview))
+        for (; reader.NextPreview is { } preview; reader.DropPreview())
         {
             previews.Add(preview);
         }

@@ -161,7 +161,8 @@ public sealed class MountTests(TestServer server)
     [Fact]
     public async Task A_session_with_files_answers_without_a_sandbox()
     {
-        var session = await Session(Mounting(await server.NewFile(), "data.csv"));
+        var session = await server.NewSession(
+            "[]", ResourceTests.Resources(Mounting(await server.NewFile(), "data.csv")));
         session.Model.Says("hello");
 
         await session.Run(TestSession.Says("hi"));

@@ -41,7 +41,7 @@ public sealed class OutputTests(TestServer server)
         var session = await server.NewSession(Tools);
         session.Model.Calls("bash", """{"command":"echo early > /outputs/early.txt; sleep 600"}""").Says("stopped");
         using var late = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-        late.CancelAfter(TimeSpan.FromSeconds(30));
+        late.CancelAfter(TimeSpan.FromSeconds(60));
         await session.Send(TestSession.Says("go"));
 
         while ((await Listed(session)).Count == 0)

@@ -62,7 +62,8 @@ public abstract class RecoveryTests
 
         var results = world.Events<AgentToolResult>();
         Assert.Contains("outcome is unknown", ((TextBlock)results[0].Content!.Single()).Text);
-        Assert.Contains("No such file", ((TextBlock)results[1].Content!.Single()).Text);
+        Assert.Contains("No such file", ((TextBlock)results[1].Content![0]).Text);
+        Assert.Contains("files of this session are no longer kept", ((TextBlock)results[1].Content![1]).Text);
     }
 
     [Fact]
@@ -131,7 +132,9 @@ public abstract class RecoveryTests
             ]);
         await world.Run(Token);
 
-        Assert.Equal([ContentBlock.Of("ran")], world.Events<AgentToolResult>()[^1].Content);
+        var content = world.Events<AgentToolResult>()[^1].Content!;
+        Assert.Equal(ContentBlock.Of("ran"), content[0]);
+        Assert.Contains("new life of the sandbox", ((TextBlock)content[1]).Text, StringComparison.Ordinal);
     }
 
     private static void Script(ScriptedModel model, int from)

@@ -152,8 +152,8 @@ public sealed class ErrorTests(TestServer server)
 
         private int _opened;
 
-        // At start the server sweeps deletions and files, and lists what is unfinished.
-        public TenonContext CreateDbContext() => Interlocked.Increment(ref _opened) <= 5
+        // At start the server sweeps deletions, files and the record of egress, and lists what is unfinished.
+        public TenonContext CreateDbContext() => Interlocked.Increment(ref _opened) <= 6
             ? database.CreateDbContext()
             : throw new InvalidOperationException(Secret);
     }

@@ -50,6 +50,10 @@ public sealed class RequestTests(TestServer server)
     }
 
     [Fact]
+    public async Task A_long_request_line_is_answered_in_the_envelope() =>
+        (await server.Get("/v1/agents?limit=" + new string('9', 30_000))).Refused(400, "limit");
+
+    [Fact]
     public async Task Every_answer_names_its_request_and_no_two_share_a_name()
     {
         var ids = new[]

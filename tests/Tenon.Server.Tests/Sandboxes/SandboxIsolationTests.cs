@@ -47,6 +47,31 @@ public sealed class SandboxIsolationTests
         Assert.Empty(expected.Split(", ").Except(broken));
     }
 
+    [Theory]
+    [InlineData("network", "36a, 36c, 46")]
+    [InlineData("ipc", "46")]
+    public async Task A_container_with_a_namespace_taken_away_is_found_out(string kind, string expected)
+    {
+        await using var lab = new SandboxLab();
+        var weakened = Path.Combine(lab.DataDirectory, "weakened");
+        await File.WriteAllTextAsync(weakened, $$"""
+            #!/bin/bash
+            for ((i = 1; i < $#; i++)); do
+              next=$((i + 1))
+              [[ ${!i} == --bundle ]] && sed -i 's/{"type":"{{kind}}"},//' "${!next}/config.json"
+            done
+            exec /usr/sbin/runc "$@"
+            """, SandboxLab.Cancelled);
+        LinuxCalls.Mode(weakened, 0x1ED);
+
+        var results = await SandboxSelfTest.Run(
+            Options(lab) with { Driver = "oci", OciRuntime = weakened }, TimeProvider.System, SandboxLab.Cancelled);
+
+        var broken = results.Where(result => !result.Held).Select(result => result.Number).ToList();
+        // An ordinary user has no runtime: then nothing starts.
+        Assert.Empty((Environment.IsPrivilegedProcess ? expected : "0").Split(", ").Except(broken));
+    }
+
     [Fact]
     public async Task A_self_test_without_bubblewrap_is_a_failed_probe_with_the_reason()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tenon.Server.Egress;
 using Tenon.Server.Sandboxes;
 using Tenon.Wire.Content;
 
@@ -7,35 +8,49 @@ namespace Tenon.Server.Tests.Sandboxes;
 /// <summary>A data directory with a provider over it; both go away with it, and so does every sandbox.</summary>
 public sealed class SandboxLab : IAsyncDisposable
 {
-    private readonly SandboxOptions _options;
+    private SandboxOptions _options;
     private readonly SandboxProvider.UploadsOf? _uploadsOf;
+    private readonly EgressProxy? _egress;
+    private SandboxProvider? _provider;
     private int _calls;
 
     public SandboxLab(
-        Func<SandboxOptions, SandboxOptions>? change = null, SandboxProvider.UploadsOf? uploadsOf = null)
+        Func<SandboxOptions, SandboxOptions>? change = null, SandboxProvider.UploadsOf? uploadsOf = null,
+        EgressProxy? egress = null)
     {
-        _uploadsOf = uploadsOf;
+        (_uploadsOf, _egress) = (uploadsOf, egress);
         // Short and walkable for every uid, as an installed server's directory is.
         DataDirectory = Directory.CreateDirectory($"/tmp/tenon-lab-{Guid.NewGuid():N}").FullName;
         var options = new SandboxOptions { DataDirectory = DataDirectory, HandPath = HandPath };
         _options = change?.Invoke(options) ?? options;
-        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
     }
 
     public static string HandPath { get; } = Environment.GetEnvironmentVariable("TENON_HAND") ?? Published();
+
+    /// <summary>The container runtime's driver where it can run: an ordinary user has the other one only.</summary>
+    public static string OciDriver { get; } = Environment.IsPrivilegedProcess ? "oci" : "bubblewrap";
 
     public static CancellationToken Cancelled => Xunit.TestContext.Current.CancellationToken;
 
     public string DataDirectory { get; }
 
-    public SandboxProvider Provider { get; private set; }
+    /// <summary>The provider's clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    public SandboxProvider Provider => _provider ??= new SandboxProvider(
+        _options, Time, _uploadsOf, _egress);
 
     /// <summary>What a crash and a new start of the server leave: the same disk, another provider.</summary>
-    public async Task Restart()
+    public async Task Restart(Func<SandboxOptions, SandboxOptions>? change = null)
     {
         await Provider.DisposeAsync();
-        Provider = new SandboxProvider(_options, TimeProvider.System, _uploadsOf);
+        _options = change?.Invoke(_options) ?? _options;
+        _provider = null;
     }
+
+    /// <summary>Another program on the same data directory.</summary>
+    public SandboxProvider Another(Func<SandboxOptions, SandboxOptions> change) =>
+        new(change(_options), Time, _uploadsOf);
 
     public Task<ISandbox> Open(string session = "sesn_1") => Provider.Open(session, Cancelled);
 
@@ -59,6 +74,15 @@ public sealed class SandboxLab : IAsyncDisposable
         JsonDocument.Parse(File.ReadAllText(Path.Combine(Provider.FolderOf(session).Path, "sandbox.json")))
             .RootElement.GetProperty("pid").GetInt32();
 
+    public int UidOf(string session = "sesn_1") => Provider.FolderOf(session).ReadRecord()!.Uid!.Value;
+
+    /// <summary>What the session's hand holds in memory.</summary>
+    public int HandKilobytes(string session = "sesn_1") => int.Parse(
+        File.ReadLines($"/proc/{InitOf(session)}/status")
+            .Single(line => line.StartsWith("VmRSS", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        System.Globalization.CultureInfo.InvariantCulture);
+
     public static bool IsAlive(int pid)
     {
         using var process = SandboxProcess.Find(pid, null);
@@ -73,10 +97,15 @@ public sealed class SandboxLab : IAsyncDisposable
         {
             if (Directory.Exists(directory))
             {
+                RefuseMounts(directory);
                 Directory.Delete(directory, recursive: true);
             }
         }
     }
+
+    private static void RefuseMounts(string directory) => Assert(
+        !LinuxDisks.MountsIn(directory).Any(),
+        $"something is still mounted in {directory}");
 
     private static void Assert(bool holds, string message)
     {

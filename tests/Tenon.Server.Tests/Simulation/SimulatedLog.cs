@@ -64,7 +64,13 @@ internal sealed class SimulatedLog(World world) : IEventLog
 
         _entries.AddRange(append.Entries);
         _events.AddRange(append.Entries.Where(entry => !entry.Internal).Select(Decode));
-        Row = append.Save?.Row ?? Row;
+        Row = append.Save switch
+        {
+            null => Row,
+            { Kind: SaveKind.State, Row: var row } =>
+                row with { Definition = Row?.Definition ?? World.Definition.ToJson() },
+            var save => save.Row,
+        };
         return null;
     }
 

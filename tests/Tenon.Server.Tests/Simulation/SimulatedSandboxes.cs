@@ -25,6 +25,13 @@ internal sealed class SimulatedSandboxes(Scenario scenario, World world) : ISand
         return _living ??= new SimulatedSandbox($"life {++_lives}", world, this);
     }
 
+    public async Task<bool> Snapshot(
+        string sessionId, string snapshotId, IReadOnlyCollection<string> stay, CancellationToken cancellationToken)
+    {
+        await world.Pass(cancellationToken);
+        return _lives > 0;
+    }
+
     public Task PlaceUploads(string sessionId, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task Stop(string sessionId, CancellationToken cancellationToken)
@@ -64,6 +71,8 @@ internal sealed class SimulatedSandbox(string instance, World world, SimulatedSa
     private bool _isDead;
 
     public string Instance => instance;
+
+    public string? Notice => "another life";
 
     public bool CanProgress => _receipts.Values.Any(running => running.CanProgress(sandboxes));
 

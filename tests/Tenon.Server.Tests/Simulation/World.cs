@@ -73,7 +73,7 @@ internal sealed class World : ISessionHost
         var session = new SessionLog(log, Record().Id, Record().ThreadId, Ids, _clock)
         {
             Prices = Prices.Default,
-            Row = (_, _) => throw new InvalidOperationException("Nothing is appended any more."),
+            Row = (_, _, _) => throw new InvalidOperationException("Nothing is appended any more."),
         };
         session.Load(CancellationToken.None).GetAwaiter().GetResult();
         return session.History;
@@ -225,8 +225,11 @@ internal sealed class World : ISessionHost
         EnvironmentId = "env_1",
         Status = SessionStatus.Idle,
         State = new SessionState { SavedAt = _clock.GetUtcNow() },
-        Definition = new SessionDefinition { Agent = Agent },
+        Definition = Definition,
     };
+
+    /// <summary>What the session was made with.</summary>
+    public static SessionDefinition Definition => new() { Agent = Agent };
 
     private static PermissionPolicy Ask { get; } = new() { Type = PermissionPolicy.AlwaysAsk };
 

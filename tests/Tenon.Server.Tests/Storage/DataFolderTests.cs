@@ -69,7 +69,7 @@ public sealed class DataFolderTests : IDisposable
         }
 
         await Task.Run(database.Migrate, TestContext.Current.CancellationToken)
-            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+            .WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
         database.Close();
     }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 using Tenon.Server.Events;
 using Tenon.Server.Storage;
 
@@ -51,6 +52,20 @@ public sealed class LogLab : IAsyncDisposable
     {
         var query = new LogQuery { Session = session, Limit = 1_000 };
         return Log.List(change is null ? query : change(query), CancellationToken.None);
+    }
+
+    /// <summary>
+    /// Lets a database that plans by what it knows of its rows count them, as it does by itself now and then.
+    /// </summary>
+    public async Task CountRows()
+    {
+        if (_postgres is not null)
+        {
+            await using var connection = new NpgsqlConnection(_postgres);
+            await connection.OpenAsync();
+            await using var command = new NpgsqlCommand("ANALYZE log", connection);
+            await command.ExecuteNonQueryAsync();
+        }
     }
 
     /// <summary>Every entry of a session, internal ones included.</summary>

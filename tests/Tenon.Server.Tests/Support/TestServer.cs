@@ -98,6 +98,7 @@ public sealed class TestServer : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await Stop();
+        await SandboxRemains.Clear(DataDirectory);
         _folder.Dispose();
     }
 

@@ -14,7 +14,7 @@ public sealed record StreamEvent(string? Id, string Name, JsonElement Json)
 public sealed class TestStream : IAsyncDisposable
 {
     /// <summary>Far above what any wait here takes: it turns a test that would hang into one that fails.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly HttpResponseMessage _response;
     private readonly IAsyncEnumerator<SseItem<string>> _items;

@@ -148,7 +148,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>A log that starts as a copy of another's first entries.</summary>
     public async Task Copy(IEnumerable<LogEntry> entries)
     {
-        var row = Row(Log.History, Clock.GetUtcNow());
+        var row = Row(Log.History, Clock.GetUtcNow(), SaveKind.Insert);
         await _log.Append(new LogAppend
         {
             Session = _sessionId,
@@ -179,7 +179,7 @@ public sealed class TurnWorld : IAsyncDisposable
         {
             while (Entries.All(entry => entry.Type != type))
             {
-                await reader.Wait(cancellationToken);
+                await reader.WhenCalled().AsTask().WaitAsync(cancellationToken);
             }
         }
         finally
@@ -207,6 +207,7 @@ public sealed class TurnWorld : IAsyncDisposable
     {
         await _sandboxes.Destroy(_sessionId, CancellationToken.None);
         await _sandboxes.DisposeAsync();
+        await SandboxRemains.Clear(_folder.Path);
         await _log.DisposeAsync();
         await _database.DisposeAsync();
         _folder.Dispose();
@@ -228,7 +229,7 @@ public sealed class TurnWorld : IAsyncDisposable
         return log;
     }
 
-    private SessionRow Row(History history, DateTimeOffset now) => new()
+    private SessionRow Row(History history, DateTimeOffset now, SaveKind save) => new()
     {
         Id = _sessionId,
         CreatedAt = now.ToMicroseconds(),
@@ -237,7 +238,7 @@ public sealed class TurnWorld : IAsyncDisposable
         AgentVersion = Agent.Version,
         EnvironmentId = "env_1",
         Status = history.Status,
-        Definition = "{}",
+        Definition = save == SaveKind.State ? "" : "{}",
         State = "{}",
     };
 }

@@ -59,6 +59,29 @@ namespace Tenon.Server.Storage.Migrations
                     b.ToTable("agent_version", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.EgressRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("body");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("session_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SessionId", "Id");
+
+                    b.ToTable("egress_request", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.EnvironmentRow", b =>
                 {
                     b.Property<string>("Id")

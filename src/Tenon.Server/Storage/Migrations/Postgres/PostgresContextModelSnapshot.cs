@@ -67,6 +67,32 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.ToTable("agent_version", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.EgressRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body")
+                        .UseCollation("C");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("session_id")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SessionId", "Id");
+
+                    b.ToTable("egress_request", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.EnvironmentRow", b =>
                 {
                     b.Property<string>("Id")

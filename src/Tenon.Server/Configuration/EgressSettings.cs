@@ -1,0 +1,49 @@
+using System.Net;
+using Tenon.Server.Egress;
+using Tenon.Server.Environments;
+using Tenon.Server.Images;
+
+namespace Tenon.Server.Configuration;
+
+/// <summary>What the settings say of the way out, and of where packages come from.</summary>
+internal static class EgressSettings
+{
+    /// <exception cref="SettingsException">A value that is no range, host or URL.</exception>
+    public static EgressOptions Read(IReadOnlyDictionary<string, SettingValue> values, PackageMirrors mirrors) => new()
+    {
+        AllowedRanges = List(values, SettingKeys.AllowedRanges, IPNetwork.Parse),
+        PackageHosts = [.. List(values, SettingKeys.PackageHosts, HostPattern.Parse), .. mirrors.Hosts],
+    };
+
+    /// <exception cref="SettingsException">A value that is no URL.</exception>
+    public static PackageMirrors ReadMirrors(IReadOnlyDictionary<string, SettingValue> values) => new()
+    {
+        Apt = values[SettingKeys.AptMirror].Value,
+        Cargo = Url(values, SettingKeys.CargoMirror),
+        Gem = Url(values, SettingKeys.GemMirror),
+        Go = Url(values, SettingKeys.GoMirror),
+        Npm = Url(values, SettingKeys.NpmMirror),
+        Pip = Url(values, SettingKeys.PipMirror),
+    };
+
+    private static Uri? Url(IReadOnlyDictionary<string, SettingValue> values, string key) =>
+        Parse(values, key, text => text.Length == 0 ? null : PackageMirrors.ParseUrl(text));
+
+    private static IReadOnlyList<T> List<T>(
+        IReadOnlyDictionary<string, SettingValue> values, string key, Func<string, T> parse) =>
+        Parse(values, key, text => (IReadOnlyList<T>)[.. text.Split(
+            ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(parse)]);
+
+    private static T Parse<T>(
+        IReadOnlyDictionary<string, SettingValue> values, string key, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(values[key].Value ?? "");
+        }
+        catch (FormatException exception)
+        {
+            throw new SettingsException($"{key} ({values[key].Source}): {exception.Message}");
+        }
+    }
+}

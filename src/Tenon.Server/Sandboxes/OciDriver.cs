@@ -1,0 +1,181 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>
+/// Sandboxes by a runtime of the Open Container Initiative, such as <c>runc</c> or <c>crun</c>: each in a user
+/// namespace in which only the sandbox's own uid and one for the making of mounts have a meaning.
+/// </summary>
+/// <remarks>
+/// The runtime bounds the sandbox by control groups of its own, at the place where Tenon's are. The filter of system
+/// calls is put on by the hand: runtimes name calls in words of a library, and pass over those it does not know.
+/// </remarks>
+internal sealed class OciDriver : ISandboxDriver
+{
+    /// <summary>The name of this driver in settings; its runtime's follows in <see cref="Name"/>.</summary>
+    public const string Kind = "oci";
+
+    private const string FolderName = ".oci";
+    private const uint OwnerOnly = 0x1C0; // 0700
+    private const uint WalkOnly = 0x1C9; // 0711: a sandbox's makers walk in by another uid, and see nothing.
+
+    /// <summary>A runtime takes tens of milliseconds; on a host that is so busy, a start has failed.</summary>
+    private const int RuntimeMs = 30_000;
+
+    /// <summary>Another server on the same data may be about to start one.</summary>
+    private static readonly TimeSpan NewTime = TimeSpan.FromMinutes(1);
+
+    private readonly SandboxOptions _options;
+    private readonly SandboxFiles _files;
+    private readonly TimeProvider _time;
+    private readonly OciRuntime _runtime;
+    private readonly SandboxCgroup _cgroup;
+    private readonly Lazy<string> _folder;
+
+    public OciDriver(SandboxOptions options, SandboxFiles files, TimeProvider time)
+    {
+        (_options, _files, _time) = (options, files, time);
+        _cgroup = new SandboxCgroup(time);
+        _runtime = OciRuntime.Of(options.OciRuntime);
+        _folder = new Lazy<string>(MakeFolder);
+    }
+
+    public string Name => $"{Kind}:{_runtime.Name}";
+
+    private string States => Path.Combine(_folder.Value, "states");
+
+    private string Bundles => Path.Combine(_folder.Value, "bundles");
+
+    public IReadOnlyList<ProbeResult> Check() => OciPrerequisites.Check(_options, _runtime);
+
+    public Task<SandboxProcess> Start(SandboxDescription description, SafeHandle listener) =>
+        Task.Run(() => Run(description, listener));
+
+    public void End(string instance, SandboxProcess? process)
+    {
+        if (process is not null)
+        {
+            // A frozen process of a version 1 group would not even die.
+            Thaw(instance);
+            process.Kill();
+            // A detached container's init is left to the machine's first process, which in a container may be this one.
+            _ = LinuxCalls.Reap(process.Pid);
+        }
+
+        Delete(instance);
+    }
+
+    public bool Freeze(string instance) => _cgroup.Freeze(instance);
+
+    public void Thaw(string instance) => _cgroup.Thaw(instance);
+
+    public void Collect()
+    {
+        var newest = _time.GetUtcNow() - NewTime;
+        foreach (var path in Directory.EnumerateDirectories(Bundles)
+            .Where(path => Directory.GetLastWriteTimeUtc(path) < newest).ToList())
+        {
+            using var process = SandboxProcess.Find(PidOf(BundleOf(Path.GetFileName(path))), null);
+            if (process is not { IsAlive: true })
+            {
+                Delete(Path.GetFileName(path));
+            }
+        }
+    }
+
+    private SandboxProcess Run(SandboxDescription description, SafeHandle listener)
+    {
+        if (description.Uid is null || _runtime.Path is null)
+        {
+            throw new SandboxException(_runtime.Path is null
+                ? $"The container runtime {_runtime.Name} is not installed. `tenon doctor` says what is missing."
+                : "A container runtime needs a server that is root. `tenon doctor` says what is missing.");
+        }
+
+        var bundle = BundleOf(description.Instance);
+        try
+        {
+            bundle.Write(description, Path.Combine(_files.Shared, SandboxFiles.FilterName));
+            Launch(description, bundle, listener);
+            return SandboxProcess.Find(PidOf(bundle), null)
+                ?? throw new SandboxException(
+                    $"The sandbox did not start: {description.Folder.ReadLog()} `tenon doctor` says what is missing.");
+        }
+        catch (Exception exception)
+        {
+            // Nothing half-started stays. The disk's word is the reason; the caller needs to know what came of it.
+            Delete(description.Instance);
+            throw exception is IOException or UnauthorizedAccessException
+                ? new SandboxException($"The sandbox's bundle could not be made: {exception.Message}", exception)
+                : exception;
+        }
+    }
+
+    private void Launch(SandboxDescription description, OciBundle bundle, SafeHandle listener)
+    {
+        using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        using var log = File.OpenHandle(
+            description.Folder.LogPath, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+        Run(nothing, log, listener,
+            "run", "--detach", "--preserve-fds", "1", "--bundle", bundle.Path, "--pid-file", bundle.PidPath,
+            description.Instance);
+    }
+
+    private void Delete(string instance)
+    {
+        var bundle = BundleOf(instance);
+        if (!Directory.Exists(bundle.Path))
+        {
+            return;
+        }
+
+        using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        if (_runtime.Path is null || !Run(nothing, nothing, null, "delete", "--force", instance))
+        {
+            // Without its runtime it cannot be deleted. Nothing of it runs; a later start of the server tries again.
+            return;
+        }
+
+        Directory.Delete(bundle.Path, recursive: true);
+    }
+
+    /// <returns>Whether the runtime did it.</returns>
+    private bool Run(SafeFileHandle input, SafeFileHandle output, SafeHandle? third, params string[] arguments)
+    {
+        SafeHandle[] descriptors = third is null ? [input, output, output] : [input, output, output, third];
+        var high = descriptors.Select(LinuxCalls.DuplicateHigh).ToList();
+        var pid = ChildProcess.Start([_runtime.Path!, "--root", States, .. arguments], high);
+        high.ForEach(handle => handle.Dispose());
+        return pid > 0
+            ? LinuxCalls.WaitForExit(pid, RuntimeMs) == 0
+            : throw new SandboxException($"{_runtime.Path} cannot be started: error {-pid}. Is it installed?");
+    }
+
+    private OciBundle BundleOf(string instance) => new(Path.Combine(Bundles, instance), _options.SetupUid);
+
+    private static int PidOf(OciBundle bundle) => File.Exists(bundle.PidPath)
+        && int.TryParse(File.ReadAllText(bundle.PidPath), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+        ? pid
+        : 0;
+
+    private string MakeFolder()
+    {
+        // Made first, because the sessions' folder is made with it.
+        _ = _files.Shared;
+        var folder = Path.Combine(_files.Root, FolderName);
+        foreach (var (path, mode) in new (string, uint)[]
+        {
+            (folder, WalkOnly), (Path.Combine(folder, _runtime.Name), WalkOnly),
+            (Path.Combine(folder, _runtime.Name, "bundles"), WalkOnly),
+            (Path.Combine(folder, _runtime.Name, "states"), OwnerOnly),
+        })
+        {
+            Directory.CreateDirectory(path);
+            LinuxCalls.Mode(path, mode);
+        }
+
+        return Path.Combine(folder, _runtime.Name);
+    }
+}

@@ -1,0 +1,22 @@
+namespace Tenon.Server.Sandboxes;
+
+/// <summary>What a session's sandbox has beyond the base that all share.</summary>
+internal sealed record SandboxLayer
+{
+    public static SandboxLayer None { get; } = new();
+
+    /// <summary>Made after those of the base and of the session.</summary>
+    public IReadOnlyList<SandboxMount> Mounts { get; init; } = [];
+
+    /// <summary>Where the session's workspace is found as well; null for nowhere else.</summary>
+    public string? WorkspaceAlsoAt { get; init; }
+
+    /// <summary>Directories of programs, searched before the base's.</summary>
+    public IReadOnlyList<string> Programs { get; init; } = [];
+
+    public IReadOnlyList<(string Name, string Value)> Variables { get; init; } = [];
+}
+
+/// <summary>The layer of a session, once it is there.</summary>
+/// <exception cref="SandboxException">It cannot be made; the message says why.</exception>
+internal delegate Task<SandboxLayer> LayerOf(string sessionId, CancellationToken cancellationToken);

@@ -1,0 +1,26 @@
+using Tenon.Server.Egress;
+using Tenon.Server.Environments;
+using Tenon.Server.Images;
+using Tenon.Wire.Agents;
+using Tenon.Wire.Environments;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>What a session's sandbox may reach at this moment: asked at every request, so that a change counts at once.
+/// </summary>
+public sealed class SessionEgress(SessionStore sessions, EnvironmentStore environments, EgressOptions options)
+{
+    private static readonly Networking PackageManagers = new() { Type = "limited", AllowPackageManagers = true };
+
+    public async Task<EgressRules> RulesOf(string sessionId, CancellationToken cancellationToken) =>
+        PackageLayers.IsBuilder(sessionId) ? EgressRules.Of(PackageManagers, [], options)
+        : await sessions.Find(sessionId, cancellationToken) is { ArchivedAt: null } session
+        && await environments.Find(session.EnvironmentId, cancellationToken) is { Config.Networking: { } networking }
+            ? EgressRules.Of(networking, [.. session.Definition.Agent.McpServers.SelectMany(HostOf)], options)
+            : EgressRules.Nothing;
+
+    private static IEnumerable<HostPattern> HostOf(McpServer server) =>
+        Uri.TryCreate(server.Url, UriKind.Absolute, out var url) && HostName.TryParse(url.IdnHost) is { } host
+            ? [HostPattern.Parse(url.IsDefaultPort ? host : $"{host}:{url.Port}")]
+            : [];
+}
