@@ -18,7 +18,8 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
 
     private readonly BubblewrapCommand _command = new(options, files);
-    private readonly SandboxCgroup _cgroup = new(time);
+    // It compares with the times of folders, which the kernel's clock gives.
+    private readonly SandboxCgroup _cgroup = new(TimeProvider.System);
 
     public string Name => Kind;
 

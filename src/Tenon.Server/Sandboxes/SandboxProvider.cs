@@ -184,8 +184,9 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
         _disks.Dispose();
     }
 
+    // The time of a folder is by the kernel's clock.
     private bool IsOlder(string sessionId, TimeSpan age) => age == TimeSpan.Zero
-        || Directory.GetLastWriteTimeUtc(_files.FolderOf(sessionId).Path) < _time.GetUtcNow() - age;
+        || Directory.GetLastWriteTimeUtc(_files.FolderOf(sessionId).Path) < TimeProvider.System.GetUtcNow() - age;
 
     private IEnumerable<string> Kept() => [.. _disks.Sessions(), .. _snapshots.Sessions()];
 
