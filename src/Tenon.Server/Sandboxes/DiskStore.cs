@@ -138,16 +138,29 @@ internal sealed class DiskStore : IDisposable
     }
 
     /// <summary>
-    /// A copy of an image that is not mounted. One that was a moment ago is waited for: what was written to it may
-    /// still be on its way there.
+    /// A copy of an image that is not mounted.
     /// </summary>
     public static void CloneAtRest(string from, string to)
     {
-        var (image, _) = LinuxDisks.OpenImage(from);
-        using (image)
+        using (AtRest(from))
         {
-            LinuxDisks.Lock(image, from);
             Clone(from, to);
+        }
+    }
+
+    // One that was mounted a moment ago is waited for: what was written to it may still be on its way there.
+    private static SafeFileHandle AtRest(string image)
+    {
+        var (handle, _) = LinuxDisks.OpenImage(image);
+        try
+        {
+            LinuxDisks.Lock(handle, image);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
         }
     }
 
@@ -322,6 +335,7 @@ internal sealed class DiskStore : IDisposable
         }
 
         Directory.Delete(place);
+        AtRest(part).Dispose();
         File.Move(part, TemplatePath, overwrite: true);
     }
 }

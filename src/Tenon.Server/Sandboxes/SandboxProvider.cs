@@ -293,7 +293,8 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
         {
             return _files.Prepare(folder, _disks);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or System.ComponentModel.Win32Exception)
         {
             // The disk's word is the reason; the caller needs to know that no sandbox came of it.
             throw new SandboxException($"The sandbox's files could not be made: {exception.Message}", exception);
