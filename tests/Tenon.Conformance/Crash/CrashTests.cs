@@ -96,7 +96,10 @@ public sealed class CrashTests(CrashLab crashLab) : IClassFixture<CrashLab>
         AssertWentOn(before, after);
         var results = after.FindAll(@event => @event.Type() == "agent.tool_result");
         Assert.Equal([true, false], results.ConvertAll(IsError));
-        Assert.Equal("x", results[1].Text().Trim());
+        var content = results[1].GetProperty("content").EnumerateArray().ToList();
+        Assert.Equal("x", content[0].GetProperty("text").GetString()!.Trim());
+        Assert.StartsWith(
+            "[This is a new life of the sandbox.", content[1].GetProperty("text").GetString(), StringComparison.Ordinal);
         Assert.Equal("done", after.The("agent.message").Text());
     }
 
