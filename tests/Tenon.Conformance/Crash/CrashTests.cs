@@ -99,7 +99,8 @@ public sealed class CrashTests(CrashLab crashLab) : IClassFixture<CrashLab>
         var content = results[1].GetProperty("content").EnumerateArray().ToList();
         Assert.Equal("x", content[0].GetProperty("text").GetString()!.Trim());
         Assert.StartsWith(
-            "[This is a new life of the sandbox.", content[1].GetProperty("text").GetString(), StringComparison.Ordinal);
+            "[This is a new life of the sandbox.", content[1].GetProperty("text").GetString(),
+            StringComparison.Ordinal);
         Assert.Equal("done", after.The("agent.message").Text());
     }
 
