@@ -105,8 +105,14 @@ public static class TenonServer
         services.AddSingleton(settings.Egress);
         services.AddSingleton<EgressStore>();
         services.AddSingleton<EgressAudit>();
+        services.AddSingleton<NoteEgress>(provider => provider.GetRequiredService<EgressAudit>().Note);
         services.AddSingleton<SessionEgress>();
         services.AddSingleton<RulesOf>(provider => provider.GetRequiredService<SessionEgress>().RulesOf);
+        services.AddSingleton<CredentialsOf>((_, _) => Task.FromResult<IReadOnlyList<EgressCredential>>([]));
+        services.AddSingleton(provider => EgressAuthority.Open(
+            provider.GetRequiredService<DataFolder>().Path, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<EgressCredentials>();
+        services.AddSingleton<EgressEdge>();
         services.AddSingleton<EgressProxy>();
         services.AddSingleton(settings.Sandbox);
         services.AddSingleton(provider => new SandboxProvider(

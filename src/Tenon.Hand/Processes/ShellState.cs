@@ -1,4 +1,5 @@
 using Tenon.Hand.Tools;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Hand.Processes;
 
@@ -20,8 +21,11 @@ internal static class ShellState
     /// <summary>Whether an earlier life has left one; looked at once, when the hand starts.</summary>
     public static bool WasKept { get; } = File.Exists(FilePath);
 
-    /// <summary>Lines for a shell that starts.</summary>
-    public static string Load => $"\\builtin . '{FilePath}' >/dev/null 2>&1 </dev/null\n";
+    /// <summary>Lines for a shell that starts. What stands for secrets is this session's, also after a fork.</summary>
+    public static string Load { get; } = $"\\builtin . '{FilePath}' >/dev/null 2>&1 </dev/null\n" + string.Concat(
+        ShellEnvironment.Entries
+            .Where(entry => entry.Contains("=" + HandProtocol.PlaceholderPrefix, StringComparison.Ordinal))
+            .Select(entry => $"\\builtin export '{entry}' >/dev/null 2>&1\n"));
 
     /// <summary>A command that writes the shell's state down.</summary>
     public static string Save =>

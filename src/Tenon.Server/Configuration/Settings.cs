@@ -87,6 +87,7 @@ public static class SettingKeys
     public const string PipMirror = "packages.pip";
     public const string AllowedRanges = "egress.allowed_ranges";
     public const string PackageHosts = "egress.package_hosts";
+    public const string ExtraRoots = "egress.extra_roots";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -148,6 +149,8 @@ public static class SettingKeys
             "private address ranges that sandboxes may reach, with commas between (docs/operations/egress.md)"),
         new(PackageHosts, "--package-hosts", "TENON_PACKAGE_HOSTS", null,
             "hosts of package mirrors beside the public ones, with commas between"),
+        new(ExtraRoots, "--extra-roots", "TENON_EXTRA_ROOTS", null,
+            "a PEM file of authorities that sandboxes and their proxy trust beside the public ones"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,

@@ -12,14 +12,41 @@ internal static class ClientHello
     private const int RecordHeader = 5;
     private const int RandomBytes = 32;
 
-    /// <summary>Whether these bytes begin a TLS connection.</summary>
-    public static bool Starts(ReadOnlySpan<byte> bytes) => bytes[0] == HandshakeRecord;
+    public static bool Starts(ReadOnlySpan<byte> bytes) => bytes is [HandshakeRecord, ..];
+
+    /// <summary>Why a client's first words are not passed on; null when they are.</summary>
+    /// <param name="mustBeTls">Whether nothing else may be spoken.</param>
+    public static async Task<string?> Refused(
+        WireReader reader, string host, bool mustBeTls, CancellationToken cancellationToken)
+    {
+        if (reader.Buffered.IsEmpty && !await reader.Fill(cancellationToken))
+        {
+            return null;
+        }
+
+        if (!Starts(reader.Buffered.Span))
+        {
+            return mustBeTls ? "what was sent through the tunnel is not TLS" : null;
+        }
+
+        string? name;
+        while ((name = ServerName(reader.Buffered.Span)) is null)
+        {
+            if (!await reader.Fill(cancellationToken))
+            {
+                return "the TLS client ended before it named a server";
+            }
+        }
+
+        return name.Equals(host, StringComparison.OrdinalIgnoreCase) ? null
+            : $"the TLS client wants '{(name.All(char.IsAscii) ? name : "?")}' and the tunnel is to {host}";
+    }
 
     /// <summary>Reads the name of the wanted server.</summary>
     /// <returns>
     /// Null when more bytes are needed; the empty name when it names none, or says something that is not sound.
     /// </returns>
-    public static string? ServerName(ReadOnlySpan<byte> bytes)
+    private static string? ServerName(ReadOnlySpan<byte> bytes)
     {
         var message = new List<byte>();
         while (true)

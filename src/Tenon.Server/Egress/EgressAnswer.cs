@@ -1,3 +1,4 @@
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -13,7 +14,7 @@ internal static class EgressAnswer
     private static readonly TimeSpan UnreadTime = TimeSpan.FromSeconds(2);
 
     public static async Task Write(
-        NetworkStream client, int status, string reason, CancellationToken cancellationToken)
+        Stream client, int status, string reason, CancellationToken cancellationToken)
     {
         var word = status switch
         {
@@ -25,11 +26,23 @@ internal static class EgressAnswer
             $"HTTP/1.1 {status} {word}\r\ncontent-type: text/plain; charset=utf-8\r\n"
             + $"content-length: {body.Length}\r\nconnection: close\r\n\r\n");
         await client.WriteAsync((byte[])[.. head, .. body], cancellationToken);
-        client.Socket.Shutdown(SocketShutdown.Send);
+        await End(client);
         await Drain(client, cancellationToken);
     }
 
-    private static async Task Drain(NetworkStream client, CancellationToken cancellationToken)
+    private static async Task End(Stream client)
+    {
+        if (client is SslStream secure)
+        {
+            await secure.ShutdownAsync();
+        }
+        else if (client is NetworkStream plain)
+        {
+            plain.Socket.Shutdown(SocketShutdown.Send);
+        }
+    }
+
+    private static async Task Drain(Stream client, CancellationToken cancellationToken)
     {
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         time.CancelAfter(UnreadTime);

@@ -1,6 +1,5 @@
-using System.Globalization;
+using System.Buffers;
 using System.Net.Sockets;
-using System.Text;
 using Tenon.Wire.Environments;
 
 namespace Tenon.Server.Egress;
@@ -10,7 +9,7 @@ namespace Tenon.Server.Egress;
 /// host sees the message that was read here and no other.
 /// </summary>
 internal sealed class EgressExchange(
-    EgressSession session, EgressRequest request, Stream upstream, NetworkStream client, WireReader fromClient)
+    EgressSession session, EgressRequest request, Upstream upstream, Stream client, WireReader fromClient)
     : IDisposable
 {
     /// <summary>A host that sends, or takes, nothing for so long is given up.</summary>
@@ -20,21 +19,30 @@ internal sealed class EgressExchange(
     /// the host did not wait for.</summary>
     private static readonly TimeSpan LateBodyTime = TimeSpan.FromSeconds(1);
 
+    /// <summary>A body that is changed is read whole up to here, so that its length can be said: not every server takes
+    /// chunks. A longer one goes in chunks.</summary>
+    private const int WholeBodyMax = 1024 * 1024;
+
     private const int InterimAnswersMax = 16;
     private const string Chunks = "transfer-encoding: chunked";
     private const string Close = "connection: close";
 
-    private readonly WireReader _fromHost = new(upstream);
+    private readonly WireReader _fromHost = new(upstream.Stream);
     private EgressRequest _request = request;
     private EgressCount _count = new();
-    private bool _hasAnswered;
+    private CredentialUse? _use;
+    private int? _status;
 
-    /// <summary>Whether another request may go over it.</summary>
-    public bool IsOpen { get; private set; } = true;
+    /// <summary>Whether the last exchange left the connection so that another request may go over it.</summary>
+    private bool _mayGoOn = true;
 
     public string Host => _request.Host;
 
     public int Port => _request.Port;
+
+    /// <summary>Whether another request may go over it: a host that has something to say meanwhile is leaving.</summary>
+    public bool IsOpen =>
+        _mayGoOn && _fromHost.Buffered.IsEmpty && !upstream.Socket.Poll(0, SelectMode.SelectRead);
 
     /// <summary>Writes down the next request over this connection.</summary>
     public async Task Begin(string method, CancellationToken cancellationToken)
@@ -44,21 +52,19 @@ internal sealed class EgressExchange(
     }
 
     /// <returns>Whether the sandbox may send another request.</returns>
-    public async Task<bool> Run(
-        HttpHead head, string startLine, BodyLength body, CancellationToken cancellationToken)
+    public async Task<bool> Run(ForwardedRequest forwarded, CancellationToken cancellationToken)
     {
         string? reason = null;
-        IsOpen = false;
+        (_mayGoOn, _status, _use) = (false, null, forwarded.Use);
         using var idle = new CancellationTokenSource(IdleTime, session.Clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
         Task sending = Task.CompletedTask;
         var receiving = Task.FromResult(false);
         try
         {
-            await upstream.WriteAsync(
-                head.ToBytes(startLine, body.End == BodyEnd.Chunked ? [Chunks] : []), both.Token);
-            sending = Send(body, idle, both.Token);
-            receiving = Receive(head, idle, both.Token);
+            var send = await Begin(forwarded, idle, both.Token);
+            sending = send();
+            receiving = Receive(forwarded.Head, idle, both.Token);
             if (await Task.WhenAny(sending, receiving) == sending)
             {
                 // A request that broke off in the middle gets no answer that is worth waiting for.
@@ -78,18 +84,18 @@ internal sealed class EgressExchange(
             // The sandbox sees a broken answer or none, and the audit says why.
             reason = exception is OperationCanceledException ? $"nothing passed for {IdleTime.TotalMinutes} minutes"
                 : exception is TimeoutException ? "the host answered before the request was over"
-                : $"the exchange broke off: {exception.Message}";
+                : $"the exchange broke off: {_use?.Scrub(exception.Message) ?? exception.Message}";
         }
         finally
         {
             // Both ways have let go of their buffers before anyone else gets these.
             await idle.CancelAsync();
             await Task.WhenAll(sending, receiving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await session.End(_request, _count, reason);
+            await End(reason ?? (cancellationToken.IsCancellationRequested ? "the connection was cut" : null));
         }
 
-        IsOpen = false;
-        if (!_hasAnswered)
+        _mayGoOn = false;
+        if (_status is null)
         {
             await EgressAnswer.Write(client, 502, reason, cancellationToken);
         }
@@ -99,21 +105,92 @@ internal sealed class EgressExchange(
 
     public void Dispose()
     {
-        upstream.Dispose();
+        upstream.Stream.Dispose();
+        upstream.Socket.Dispose();
         _fromHost.Dispose();
     }
 
-    private async Task Send(BodyLength body, CancellationTokenSource idle, CancellationToken cancellationToken)
+    private ValueTask End(string? reason) => session.End(
+        _request with
+        {
+            BytesSent = _count.Sent,
+            BytesReceived = _count.Received,
+            Reason = reason,
+            Credentials = _use?.Used ?? [],
+        },
+        _status, CancellationToken.None);
+
+    /// <summary>Sends the head, and with it a body that had to be read whole.</summary>
+    /// <returns>What sends the rest.</returns>
+    private async Task<Func<Task>> Begin(
+        ForwardedRequest forwarded, CancellationTokenSource idle, CancellationToken cancellationToken)
+    {
+        var (head, body) = (forwarded.Head, forwarded.Body);
+        var filled = _use?.Fill(head, body);
+        _use?.Fill(head);
+        if (filled is not null && body is { End: BodyEnd.Length, Bytes: <= WholeBodyMax })
+        {
+            var whole = await ReadWhole(head, body, filled, cancellationToken);
+            head.Set("Content-Length", $"{whole.Length}");
+            await upstream.Stream.WriteAsync(HeadBytes(forwarded, BodyEnd.Length), cancellationToken);
+            await upstream.Stream.WriteAsync(whole, cancellationToken);
+            return () => Task.CompletedTask;
+        }
+
+        var end = body.End;
+        if (filled is not null)
+        {
+            head.Remove("content-length");
+            end = BodyEnd.Chunked;
+        }
+
+        await upstream.Stream.WriteAsync(HeadBytes(forwarded, end), cancellationToken);
+        return () => Send(body, end, filled, idle, cancellationToken);
+    }
+
+    private static byte[] HeadBytes(ForwardedRequest forwarded, BodyEnd end)
+    {
+        var bytes = forwarded.Head.ToBytes(forwarded.StartLine, end == BodyEnd.Chunked ? [Chunks] : []);
+        return bytes.Length <= 2 * WireReader.HeadBytesMax ? bytes
+            : throw new BadHeadException("its head is too large with the secrets in it");
+    }
+
+    private async Task<ReadOnlyMemory<byte>> ReadWhole(
+        HttpHead head, BodyLength body, ReplacedBody filled, CancellationToken cancellationToken)
+    {
+        if (head.All("expect").Any())
+        {
+            // The host cannot say so before it has the head, which waits for the body.
+            head.Remove("expect");
+            await client.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), cancellationToken);
+        }
+
+        var whole = new ArrayBufferWriter<byte>((int)body.Bytes);
+        await fromClient.ReadBody(body, piece =>
+        {
+            _count.Sent += piece.Length;
+            whole.Write(filled.Next(piece).Span);
+            return ValueTask.CompletedTask;
+        }, cancellationToken);
+        whole.Write(filled.End().Span);
+        return whole.WrittenMemory;
+    }
+
+    private async Task Send(
+        BodyLength body, BodyEnd end, ReplacedBody? filled, CancellationTokenSource idle,
+        CancellationToken cancellationToken)
     {
         if (!body.IsEmpty)
         {
+            using var writer = new BodyWriter(upstream.Stream, end);
             await fromClient.ReadBody(body, async piece =>
             {
                 idle.CancelAfter(IdleTime);
                 _count.Sent += piece.Length;
-                await Write(upstream, body.End, piece, cancellationToken);
+                await writer.Write(filled?.Next(piece) ?? piece, cancellationToken);
             }, cancellationToken);
-            await Finish(upstream, body.End, cancellationToken);
+            await writer.Write(filled?.End() ?? default, cancellationToken);
+            await writer.Finish(cancellationToken);
         }
     }
 
@@ -121,24 +198,33 @@ internal sealed class EgressExchange(
     private async Task<bool> Receive(
         HttpHead head, CancellationTokenSource idle, CancellationToken cancellationToken)
     {
-        _hasAnswered = false;
         var answer = await Answer(cancellationToken);
         var body = answer.AnswerBody(head.Start[0]);
+        var scrubbed = body.IsEmpty ? null : _use?.ScrubBody(answer);
+        var end = body.End;
+        if (scrubbed is not null && end == BodyEnd.Length)
+        {
+            // How long it will be is not known before its end.
+            answer.Remove("content-length");
+            end = BodyEnd.Chunked;
+        }
 
         // A client of HTTP/1.0 knows no chunks: the end of its connection is the end of its answer.
-        var end = head.IsOldVersion && body.End == BodyEnd.Chunked ? BodyEnd.Connection : body.End;
-        var mayGoOn = end != BodyEnd.Connection && !head.Closes && !answer.Closes;
+        end = head.IsOldVersion && end == BodyEnd.Chunked ? BodyEnd.Connection : end;
+        var mayGoOn = end != BodyEnd.Connection && body.End != BodyEnd.Connection && !head.Closes && !answer.Closes;
         string[] more = [.. end == BodyEnd.Chunked ? [Chunks] : (string[])[], .. mayGoOn ? (string[])[] : [Close]];
-        _hasAnswered = true;
+        _status = int.Parse(answer.Start[1], System.Globalization.CultureInfo.InvariantCulture);
         await client.WriteAsync(answer.ToBytes(StartLine(answer), more), cancellationToken);
+        using var writer = new BodyWriter(client, end);
         await _fromHost.ReadBody(body, async piece =>
         {
             idle.CancelAfter(IdleTime);
             _count.Received += piece.Length;
-            await Write(client, end, piece, cancellationToken);
+            await writer.Write(scrubbed?.Next(piece) ?? piece, cancellationToken);
         }, cancellationToken);
-        await Finish(client, end, cancellationToken);
-        IsOpen = mayGoOn;
+        await writer.Write(scrubbed?.End() ?? default, cancellationToken);
+        await writer.Finish(cancellationToken);
+        _mayGoOn = mayGoOn;
         return mayGoOn;
     }
 
@@ -149,6 +235,7 @@ internal sealed class EgressExchange(
         {
             var head = await _fromHost.ReadHead(isAnswer: true, cancellationToken)
                 ?? throw new BadHeadException("the host ended without an answer");
+            _use?.Scrub(head);
             if (head.Start[1][0] != '1')
             {
                 return head;
@@ -165,30 +252,14 @@ internal sealed class EgressExchange(
         throw new BadHeadException("the host gives no answer, only that one will come");
     }
 
-    private static string StartLine(HttpHead answer) => $"HTTP/1.1 {answer.Start[1]} {answer.Start[2]}";
-
-    private static async ValueTask Write(
-        Stream to, BodyEnd end, ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
-    {
-        if (end == BodyEnd.Chunked)
-        {
-            await to.WriteAsync(
-                Encoding.ASCII.GetBytes(piece.Length.ToString("x", CultureInfo.InvariantCulture) + "\r\n"),
-                cancellationToken);
-        }
-
-        await to.WriteAsync(piece, cancellationToken);
-        if (end == BodyEnd.Chunked)
-        {
-            await to.WriteAsync("\r\n"u8.ToArray(), cancellationToken);
-        }
-    }
-
-    private static async ValueTask Finish(Stream to, BodyEnd end, CancellationToken cancellationToken)
-    {
-        if (end == BodyEnd.Chunked)
-        {
-            await to.WriteAsync("0\r\n\r\n"u8.ToArray(), cancellationToken);
-        }
-    }
+    private string StartLine(HttpHead answer) =>
+        $"HTTP/1.1 {answer.Start[1]} {_use?.Scrub(answer.Start[2]) ?? answer.Start[2]}";
 }
+
+/// <summary>A connection to a host.</summary>
+/// <param name="Stream">Over the socket, and over TLS where that ends here.</param>
+internal sealed record Upstream(Socket Socket, Stream Stream);
+
+/// <summary>A request as it was read, and as it goes on.</summary>
+/// <param name="Use">What its host's credentials do to it; null where there are none.</param>
+internal sealed record ForwardedRequest(HttpHead Head, string StartLine, BodyLength Body, CredentialUse? Use);

@@ -84,9 +84,9 @@ internal sealed class EgressListener(
 /// <summary>The tunnels that a session has open.</summary>
 internal sealed class EgressTunnels
 {
-    private readonly ConcurrentDictionary<EgressTunnel, bool> _open = new();
+    private readonly ConcurrentDictionary<OpenTunnel, bool> _open = new();
 
-    public IDisposable Add(EgressTunnel tunnel)
+    public IDisposable Add(OpenTunnel tunnel)
     {
         _open[tunnel] = true;
         return new Entry(this, tunnel);
@@ -104,8 +104,12 @@ internal sealed class EgressTunnels
         }
     }
 
-    private sealed class Entry(EgressTunnels tunnels, EgressTunnel tunnel) : IDisposable
+    private sealed class Entry(EgressTunnels tunnels, OpenTunnel tunnel) : IDisposable
     {
         public void Dispose() => tunnels._open.TryRemove(tunnel, out _);
     }
 }
+
+/// <summary>A connection that stays when a request is over.</summary>
+/// <param name="Cut">Ends it, from any thread, for the reason given.</param>
+internal sealed record OpenTunnel(string Host, int Port, Action<string> Cut);

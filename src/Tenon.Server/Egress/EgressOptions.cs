@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Tenon.Server.Environments;
 
 namespace Tenon.Server.Egress;
@@ -14,4 +15,9 @@ public sealed record EgressOptions
 
     /// <summary>Hosts of package managers beside the public ones, such as mirrors. Default: none.</summary>
     public IReadOnlyList<HostPattern> PackageHosts { get; init; } = [];
+
+    /// <summary>
+    /// Authorities that the proxy and sandboxes trust beside the public ones, such as a company's own. Default: none.
+    /// </summary>
+    public IReadOnlyList<X509Certificate2> ExtraRoots { get; init; } = [];
 }

@@ -8,9 +8,10 @@ namespace Tenon.Server.Egress;
 /// <summary>
 /// The only way out of a sandbox: a proxy that listens for each session on a socket of its own, so it knows who asks.
 /// </summary>
+/// <param name="edge">Where TLS ends for credentials; null leaves every tunnel as it is.</param>
 public sealed partial class EgressProxy(
-    EgressOptions options, RulesOf rulesOf, EgressAudit audit, IdSource ids, TimeProvider clock,
-    ILogger<EgressProxy> logger) : IAsyncDisposable
+    EgressOptions options, RulesOf rulesOf, NoteEgress note, IdSource ids, TimeProvider clock,
+    ILogger<EgressProxy> logger, EgressEdge? edge = null) : IAsyncDisposable
 {
     /// <summary>The name of the socket in a session's directory for it.</summary>
     public const string SocketName = "proxy.sock";
@@ -31,6 +32,9 @@ public sealed partial class EgressProxy(
         init => _guard = new AddressGuard(options.AllowedRanges, value);
     }
 
+    /// <summary>Certificates that sandboxes trust beside those of their base, in PEM.</summary>
+    public string TrustedPem => edge?.TrustedPem ?? "";
+
     /// <summary>
     /// Listens for a session, in a directory that its sandbox sees. What an earlier server left there is replaced.
     /// </summary>
@@ -46,7 +50,7 @@ public sealed partial class EgressProxy(
         Own(Path.Combine(directory, SocketName), uid);
         socket.Listen(ListenBacklog);
         var listener = new EgressListener(
-            new EgressSession(sessionId, rulesOf, _guard, audit, ids, clock), socket, ConnectionsMax,
+            new EgressSession(sessionId, new(rulesOf, note, _guard, ids, clock, edge)), socket, ConnectionsMax,
             exception => LogBroken(sessionId, exception));
         if (!_listeners.TryAdd(sessionId, listener))
         {

@@ -46,7 +46,9 @@ internal sealed class EgressTunnel(EgressSession session, EgressRequest request,
         finally
         {
             await _end.CancelAsync();
-            await session.End(request, _count, _reason);
+            await session.End(
+                request with { BytesSent = _count.Sent, BytesReceived = _count.Received, Reason = _reason }, null,
+                CancellationToken.None);
         }
     }
 
@@ -86,7 +88,8 @@ internal sealed class EgressTunnel(EgressSession session, EgressRequest request,
 
     private async Task Send(WireReader reader, Stream to, CancellationToken cancellationToken)
     {
-        if (await Refused(reader, cancellationToken) is { } reason)
+        // The usual port of TLS carries nothing else; on others, who may reach the host may speak any protocol.
+        if (await ClientHello.Refused(reader, Host, Port == EgressSession.TlsPort, cancellationToken) is { } reason)
         {
             Cut(reason);
             cancellationToken.ThrowIfCancellationRequested();
@@ -131,33 +134,6 @@ internal sealed class EgressTunnel(EgressSession session, EgressRequest request,
 
         // The sandbox may still send; it learns that nothing more comes.
         (client as NetworkStream)?.Socket.Shutdown(SocketShutdown.Send);
-    }
-
-    /// <summary>Why the client's first words are not passed on; null when they are.</summary>
-    private async Task<string?> Refused(WireReader reader, CancellationToken cancellationToken)
-    {
-        if (reader.Buffered.IsEmpty && !await reader.Fill(cancellationToken))
-        {
-            return null;
-        }
-
-        if (!ClientHello.Starts(reader.Buffered.Span))
-        {
-            // The usual port of TLS carries nothing else; on others, who may reach the host may speak any protocol.
-            return Port == 443 ? "what was sent through the tunnel is not TLS" : null;
-        }
-
-        string? name;
-        while ((name = ClientHello.ServerName(reader.Buffered.Span)) is null)
-        {
-            if (!await reader.Fill(cancellationToken))
-            {
-                return "the TLS client ended before it named a server";
-            }
-        }
-
-        return name.Equals(Host, StringComparison.OrdinalIgnoreCase) ? null
-            : $"the TLS client wants '{(name.All(char.IsAscii) ? name : "?")}' and the tunnel is to {Host}";
     }
 
     private void EndIdle()

@@ -41,16 +41,19 @@ internal sealed class HttpHead
 
     public void Set(string name, string value)
     {
-        _fields.RemoveAll(field => field.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        Remove(name);
         _fields.Add((name, value));
     }
 
-    /// <summary>Changes every value that is passed on.</summary>
-    public void Rewrite(Func<string, string> change)
+    public void Remove(string name) =>
+        _fields.RemoveAll(field => field.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Changes every field that is passed on.</summary>
+    public void Rewrite(Func<string, string, (string Name, string Value)> change)
     {
         for (var i = 0; i < _fields.Count; i++)
         {
-            _fields[i] = (_fields[i].Name, change(_fields[i].Value));
+            _fields[i] = change(_fields[i].Name, _fields[i].Value);
         }
     }
 

@@ -17,15 +17,16 @@ internal sealed class ProbeStage : IDisposable
     private static readonly string[] NamespaceKinds = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
     private readonly SandboxProvider _provider;
+    private readonly ProbeProxy _proxy;
     private readonly string _session;
     private readonly Socket _listener;
     private readonly Socket _abstract;
     private readonly SafeFileHandle _inheritable;
     private readonly DirectoryInfo _host;
 
-    public ProbeStage(SandboxProvider provider, string session)
+    public ProbeStage(SandboxProvider provider, ProbeProxy proxy, string session)
     {
-        (_provider, _session) = (provider, session);
+        (_provider, _proxy, _session) = (provider, proxy, session);
         Calls = SeccompCalls.Of(RuntimeInformation.ProcessArchitecture);
         var groups = new SandboxCgroup(TimeProvider.System);
         (BoundsMemory, BoundsTime) = (groups.IsAvailable, groups.BoundsTime);
@@ -50,6 +51,9 @@ internal sealed class ProbeStage : IDisposable
     public bool HasDisks => _provider.HasDisks;
 
     public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
+
+    /// <summary>Of the host that the proxy allows.</summary>
+    public int ProxyPort => _proxy.Port;
 
     public string AbstractName { get; } = $"tenon-probe-{Guid.NewGuid():N}";
 

@@ -66,6 +66,7 @@ internal sealed record SandboxDescription
                 ("PATH", PathOf([])),
                 ("HOME", Home), ("USER", SandboxEtc.User), ("LOGNAME", SandboxEtc.User), ("SHELL", "/bin/bash"),
                 ("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TMPDIR", "/tmp"), .. ProxyVariables(),
+                .. SandboxEtc.TrustVariables.Select(name => (name, SandboxEtc.BundleInside)),
             ],
             Limits = new SandboxLimits(options.MemoryBytes, options.CpuPercent, options.ProcessesMax),
             Command = [HandInside, instance, ProcessesMax(options, uid)],
@@ -85,6 +86,11 @@ internal sealed record SandboxDescription
             Variables = [.. Variables.Where(known => added.TrueForAll(one => one.Name != known.Name)), .. added],
         };
     }
+
+    /// <summary>Whether every sandbox has this variable, so that nobody may give it another meaning.</summary>
+    public static bool IsOwn(string name) => SandboxEtc.TrustVariables.Contains(name)
+        || ProxyVariables().Any(variable => variable.Item1 == name)
+        || name is "PATH" or "HOME" or "USER" or "LOGNAME" or "SHELL" or "LANG" or "TERM" or "TMPDIR";
 
     private static string PathOf(IEnumerable<string> programs) => string.Join(':',
         [Home + "/.local/bin", .. programs, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]);

@@ -13,17 +13,30 @@ internal static class SandboxEtc
 {
     public const string User = "agent";
 
+    /// <summary>The authorities that programs trust: the base's, the proxy's and the operator's.</summary>
+    public const string BundleInside = "/etc/" + BundlePath;
+
+    private const string BundlePath = "ssl/certs/ca-certificates.crt";
+
     private const uint OpenDirectory = 0x1ED; // 0755
     private const uint OpenFile = 0x1A4; // 0644
 
     /// <summary>Directories of the base, mounted over empty ones of the same name.</summary>
     /// <param name="image">The root of the base; null for the host's.</param>
     public static IReadOnlyList<string> Mounted(string? image) =>
-        [.. ((string[])["alternatives", "ssl", "pki", "fonts"]).Where(name => Directory.Exists($"{image}/etc/{name}"))];
+        [.. ((string[])["alternatives", "pki", "fonts"]).Where(name => Directory.Exists($"{image}/etc/{name}"))];
+
+    /// <summary>By what programs find that file where they look for another one.</summary>
+    public static IReadOnlyList<string> TrustVariables { get; } =
+    [
+        "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "PIP_CERT",
+        "npm_config_cafile", "AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "DENO_CERT", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    ];
 
     private static readonly string[] Copied =
     [
         "ca-certificates", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
+        "ssl",
         "localtime", "mime.types", "protocols", "services", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk",
         "python3", "perl", "magic", "terminfo",
     ];
@@ -43,11 +56,12 @@ internal static class SandboxEtc
     /// The directory for this state of the host, made when it is new. Its name holds that state, so that it never
     /// changes under living sandboxes.
     /// </summary>
-    public static string Prepare(string parent, string? image)
+    /// <param name="trusted">What sandboxes trust beside the base's authorities, in PEM.</param>
+    public static string Prepare(string parent, string? image, string trusted)
     {
         var sources = Copied.Select(name => $"{image}/etc/{name}").Where(Path.Exists).ToList();
         var mounted = Mounted(image);
-        var target = Path.Combine(parent, "etc-" + StateOf(sources, mounted));
+        var target = Path.Combine(parent, "etc-" + StateOf(sources, mounted, trusted));
         if (Directory.Exists(target))
         {
             return target;
@@ -72,6 +86,7 @@ internal static class SandboxEtc
             Copy(Entry(source), temporary);
         }
 
+        WriteBundle(image, temporary, trusted);
         try
         {
             Directory.Move(temporary, target);
@@ -83,6 +98,26 @@ internal static class SandboxEtc
         }
 
         return target;
+    }
+
+    private static void WriteBundle(string? image, string etc, string trusted)
+    {
+        var bundle = Path.Combine(etc, BundlePath);
+        var directory = Path.GetDirectoryName(bundle)!;
+        if (new DirectoryInfo(directory).LinkTarget is not null)
+        {
+            // In some bases it leads to where nothing can be added.
+            File.Delete(directory);
+        }
+
+        Directory.CreateDirectory(directory);
+        LinuxCalls.Mode(Path.GetDirectoryName(directory)!, OpenDirectory);
+        LinuxCalls.Mode(directory, OpenDirectory);
+        var source = $"{image}/etc/{BundlePath}";
+        var known = File.Exists(source) ? File.ReadAllText(source).TrimEnd('\n') + "\n" : "";
+        File.Delete(bundle);
+        File.WriteAllText(bundle, known + trusted);
+        LinuxCalls.Mode(bundle, OpenFile);
     }
 
     private static void Copy(FileSystemInfo source, string into)
@@ -112,9 +147,9 @@ internal static class SandboxEtc
         }
     }
 
-    private static string StateOf(IEnumerable<string> sources, IReadOnlyList<string> mounted)
+    private static string StateOf(IEnumerable<string> sources, IReadOnlyList<string> mounted, string trusted)
     {
-        var state = new StringBuilder(string.Concat([.. MadeUp.Values, .. mounted]));
+        var state = new StringBuilder(string.Concat([.. MadeUp.Values, .. mounted, trusted]));
         foreach (var entry in sources.Select(Entry).SelectMany(Tree))
         {
             state.Append(CultureInfo.InvariantCulture, $"{entry.FullName} {entry.LastWriteTimeUtc.Ticks}\n");

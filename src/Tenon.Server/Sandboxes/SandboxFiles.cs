@@ -33,11 +33,13 @@ internal sealed class SandboxFiles
     private const uint Readable = 0x1A4; // 0644
 
     private readonly SandboxOptions _options;
+    private readonly Func<string>? _trusted;
     private readonly Lazy<(string Path, string Etc)> _shared;
 
-    public SandboxFiles(SandboxOptions options)
+    /// <param name="trusted">What sandboxes trust beside the base's authorities, in PEM; null for nothing.</param>
+    public SandboxFiles(SandboxOptions options, Func<string>? trusted = null)
     {
-        _options = options;
+        (_options, _trusted) = (options, trusted);
         var below = Path.GetFullPath(Path.Combine(options.DataDirectory, "sandboxes"));
         Root = !IsRoot || BlockingDirectory(below) is null
             ? below
@@ -226,7 +228,7 @@ internal sealed class SandboxFiles
         Share(
             Path.Combine(shared, FilterName), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
         Share(Path.Combine(shared, EmptyName), [], Readable);
-        return (shared, SandboxEtc.Prepare(shared, _options.Image));
+        return (shared, SandboxEtc.Prepare(shared, _options.Image, _trusted?.Invoke() ?? ""));
     }
 
     // By renaming, because living sandboxes still have the old file open.

@@ -7,7 +7,12 @@ internal static partial class SandboxProbes
         "sessions have no disks of their own here, so that nothing bounds a workspace; `tenon doctor` says why";
 
     private const string NoGroups = "this machine gives the server no control group for it; nothing bounds it";
-    private const string NoProxy = "a sandbox has no network in this version, and so no proxy";
+
+    /// <summary>Says the status that the proxy answers with to each request that it is given.</summary>
+    private const string AskProxy =
+        "ask() { exec 3<>/dev/tcp/127.0.0.1/3128; printf \"$1\" >&3; while read -r -t 20 -u 3 version status _; do "
+        + "[[ $version == HTTP/1.1 ]] && echo $status; done; exec 3>&-; }; "
+        + "to() { ask \"CONNECT $1 HTTP/1.1\\r\\nHost: $1\\r\\n\\r\\n\"; }; ";
 
     /// <summary>What the narrow sandbox may use.</summary>
     public static SandboxOptions Narrow(SandboxOptions options) => options with
@@ -115,9 +120,29 @@ internal static partial class SandboxProbes
         new("36c", "an interface but loopback, or a name server", "none",
             "grep -v -e Inter- -e face -e ' lo:' /proc/net/dev; grep nameserver /etc/resolv.conf; echo none",
             "^none$") { AtStart = true },
-        new("37", "the proxy is asked for literal and private addresses", "403", "", "") { NotTried = NoProxy },
-        new("38", "a name is bound to a private address", "403", "", "") { NotTried = NoProxy },
-        new("39", "requests that two parsers read differently", "4xx", "", "") { NotTried = NoProxy },
+        .. Proxy(stage),
+    ];
+
+    private static IEnumerable<SandboxProbe> Proxy(ProbeStage stage) =>
+    [
+        new("37", "the proxy is asked for literal and private addresses", "403",
+            AskProxy + "for host in 127.0.0.1 127.1 2130706433 0x7f000001 0177.0.0.1 [::1] [::ffff:127.0.0.1] "
+            + $"10.0.0.1 169.254.169.254 localhost; do to $host:{stage.Port}; done; to {ProbeProxy.Allowed}:22",
+            "^(403\n?){11}$"),
+        new("38", "a name is bound to a private address", "403",
+            AskProxy + $"for name in {string.Join(' ', ProbeProxy.Bound.Keys)}; do to $name:443; "
+            + "ask \"GET http://$name/ HTTP/1.1\\r\\nHost: $name\\r\\n\\r\\n\"; done",
+            $"^(403\n?){{{2 * ProbeProxy.Bound.Count}}}$"),
+        // The last is a request that is allowed, and one to another host over the same connection.
+        new("39", "requests that two parsers read differently", "4xx",
+            AskProxy + $"n='\\r\\n'; at={ProbeProxy.Allowed}:{stage.ProxyPort}; "
+            + "post=\"POST http://$at/ HTTP/1.1${n}Host: $at$n\"; "
+            + "ask \"${post}Content-Length: 3${n}Transfer-Encoding: chunked$n${n}0$n$n\"; "
+            + "ask \"${post}Content-Length: 3${n}Content-Length: 4$n${n}abc\"; ask \"${post}Host: other$n$n\"; "
+            + "ask \"${post}X: a$n b$n$n\"; ask \"GET http://$at/ HTTP/1.1${n}Host: other$n$n\"; "
+            + "ask \"CONNECT $at HTTP/1.1${n}Host: other:443$n$n\"; "
+            + "ask \"GET http://$at/ HTTP/1.1${n}Host: $at$n${n}GET http://other/ HTTP/1.1${n}Host: other$n$n\"",
+            "^(400\n){6}200\n403$"),
     ];
 
     private static IEnumerable<SandboxProbe> Secrets() =>
@@ -126,7 +151,7 @@ internal static partial class SandboxProbes
             "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | cut -d= -f1 | sort -u | grep -v -x -e HOME "
             + "-e LANG -e LOGNAME -e OLDPWD -e PATH -e PWD -e SHELL -e SHLVL -e TERM -e TMPDIR -e USER -e _ "
             + "-e HTTP_PROXY -e HTTPS_PROXY -e NO_PROXY -e http_proxy -e https_proxy -e no_proxy "
-            + "-e NODE_USE_ENV_PROXY; echo none", "^none$"),
+            + $"-e NODE_USE_ENV_PROXY -e {string.Join(" -e ", SandboxEtc.TrustVariables)}; echo none", "^none$"),
         new("40b", "the server's data folder, and the host's homes", "absent",
             "ls -A /home | grep -v -x agent; ls -d /root /var/lib /srv /opt /run/tenon/* 2>/dev/null "
             + "| grep -v -x -e /run/tenon/hand -e /run/tenon/filter -e /run/tenon/egress; echo none", "^none$"),

@@ -33,7 +33,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
     {
         (_time, _egress) = (time, egress);
         _uploadsOf = uploadsOf ?? ((_, _) => Task.FromResult<IReadOnlyList<SandboxUpload>>([]));
-        _files = new SandboxFiles(options);
+        _files = new SandboxFiles(options, egress is null ? null : () => egress.TrustedPem);
         _disks = new SandboxDisks(_files.Root, options, time);
         _snapshots = new SandboxSnapshots(_files, _disks);
         _sockets = new SandboxSockets(options);

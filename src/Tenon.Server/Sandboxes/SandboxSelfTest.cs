@@ -51,10 +51,11 @@ public static class SandboxSelfTest
         SandboxOptions options, TimeProvider time, Func<SandboxProbe, bool> chosen, CancellationToken cancellationToken)
     {
         var session = $"selftest-{Guid.NewGuid():N}";
-        await using var provider = new SandboxProvider(options, time);
+        await using var proxy = new ProbeProxy(time);
+        await using var provider = new SandboxProvider(options, time, null, proxy.Proxy);
         try
         {
-            using var stage = new ProbeStage(provider, session);
+            using var stage = new ProbeStage(provider, proxy, session);
             var results = new List<ProbeResult>();
             ISandbox? sandbox = null;
             foreach (var probe in SandboxProbes.All(stage).Where(chosen))

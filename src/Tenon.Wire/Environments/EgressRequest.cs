@@ -31,6 +31,9 @@ public sealed record EgressRequest
 
     public long BytesReceived { get; init; }
 
+    /// <summary>The ids of the credentials whose secret the proxy put into the request.</summary>
+    public IReadOnlyList<string> Credentials { get; init; } = [];
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>Null while it goes on, and for ever when the server ended before it.</summary>

@@ -18,6 +18,9 @@ public static class HandProtocol
     /// <summary>The port on the sandbox's loopback that leads there; the usual one of a proxy.</summary>
     public const int EgressPort = 3128;
 
+    /// <summary>What stands for a secret in a sandbox begins so.</summary>
+    public const string PlaceholderPrefix = "tenon_placeholder_";
+
     /// <summary>
     /// Bounds what either side holds in memory for one frame: a large <c>write</c> fits, a runaway does not.
     /// </summary>

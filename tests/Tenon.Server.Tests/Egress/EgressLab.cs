@@ -1,7 +1,7 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Tenon.Server.Egress;
 using Tenon.Server.Storage;
@@ -13,8 +13,8 @@ using Xunit;
 namespace Tenon.Server.Tests.Egress;
 
 /// <summary>
-/// A proxy with rules that a test sets, whose names all lead to this machine's loopback. A test speaks to its socket as
-/// a sandbox's relay does.
+/// A proxy with rules and credentials that a test sets, whose names all lead to this machine's loopback. A test speaks
+/// to its socket as a sandbox's relay does.
 /// </summary>
 internal sealed class EgressLab : IAsyncDisposable
 {
@@ -26,7 +26,8 @@ internal sealed class EgressLab : IAsyncDisposable
     private readonly EgressAudit _audit;
 
     /// <param name="allowsLoopback">Whether the operator allows the range that names lead to.</param>
-    public EgressLab(bool allowsLoopback = true)
+    /// <param name="root">An authority that the operator trusts.</param>
+    public EgressLab(bool allowsLoopback = true, X509Certificate2? root = null)
     {
         _database = new SqliteDatabase(Path.Combine(_folder.Path, "tenon.db"));
         _database.Migrate();
@@ -35,10 +36,15 @@ internal sealed class EgressLab : IAsyncDisposable
         Options = new EgressOptions
         {
             AllowedRanges = allowsLoopback ? [IPNetwork.Parse("127.0.0.0/8")] : [],
+            ExtraRoots = root is null ? [] : [root],
         };
+        var authority = EgressAuthority.Open(_folder.Path, TimeProvider.System);
+        Known = new EgressCredentials(
+            (_, _) => Task.FromResult(Credentials), authority, NullLogger<EgressCredentials>.Instance);
         Proxy = new EgressProxy(
-            Options, (_, _) => Task.FromResult(EgressRules.Of(Networking, [], Options)), _audit,
-            new IdSource(TimeProvider.System), TimeProvider.System, NullLogger<EgressProxy>.Instance)
+            Options, (_, _) => Task.FromResult(EgressRules.Of(Networking, [], Options)), _audit.Note,
+            new IdSource(TimeProvider.System), TimeProvider.System, NullLogger<EgressProxy>.Instance,
+            new EgressEdge(Known, authority, Options))
         {
             Resolver = (host, cancelled) => Resolve(host, cancelled),
         };
@@ -48,6 +54,11 @@ internal sealed class EgressLab : IAsyncDisposable
 
     public EgressProxy Proxy { get; }
 
+    public EgressCredentials Known { get; }
+
+    /// <summary>Of every session.</summary>
+    public IReadOnlyList<EgressCredential> Credentials { get; set; } = [];
+
     public Networking Networking { get; set; } = new() { Type = "unrestricted" };
 
     public ResolveName Resolve { get; set; } = (_, _) => Task.FromResult((IPAddress[])[IPAddress.Loopback]);
@@ -56,6 +67,9 @@ internal sealed class EgressLab : IAsyncDisposable
 
     public void Limit(params string[] hosts) =>
         Networking = new Networking { Type = "limited", AllowedHosts = hosts };
+
+    /// <summary>What stands for the one credential.</summary>
+    public async Task<string> Placeholder() => (await Known.Variables(Session, Cancelled)).Single().Value;
 
     /// <summary>The lines of the audit, oldest first.</summary>
     public async Task<IReadOnlyList<EgressRequest>> Audit()
@@ -97,6 +111,28 @@ internal sealed class EgressLab : IAsyncDisposable
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request), Cancelled);
         using var reader = new StreamReader(stream, Encoding.Latin1);
         return await reader.ReadToEndAsync(Cancelled);
+    }
+
+    /// <summary>A client behind the proxy that trusts what sandboxes trust, and nothing else.</summary>
+    public HttpClient Client() => new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        Proxy = new WebProxy("http://127.0.0.1:3128"),
+        ConnectCallback = async (_, _) => await Connect(),
+        SslOptions = { CertificateChainPolicy = Trust() },
+    });
+
+    /// <summary>How a client judges who it speaks to.</summary>
+    public X509ChainPolicy Trust()
+    {
+        var roots = new X509Certificate2Collection();
+        roots.ImportFromPem(Proxy.TrustedPem);
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck,
+        };
+        policy.CustomTrustStore.AddRange(roots);
+        return policy;
     }
 
     public async ValueTask DisposeAsync()

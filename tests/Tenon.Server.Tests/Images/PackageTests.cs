@@ -26,7 +26,7 @@ public sealed class PackageTests : IAsyncLifetime
         };
         _server = await TestServer.Start(services => services.AddSingleton(_repositories.Mirrors).AddSingleton(options)
             .AddSingleton(provider => new EgressProxy(
-                options, provider.GetRequiredService<RulesOf>(), provider.GetRequiredService<EgressAudit>(),
+                options, provider.GetRequiredService<RulesOf>(), provider.GetRequiredService<NoteEgress>(),
                 provider.GetRequiredService<IdSource>(), provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<Microsoft.Extensions.Logging.ILogger<EgressProxy>>())
             {
