@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.DependencyInjection;
 using Tenon.Server.Tests.Support;
 
 namespace Tenon.Bench;
@@ -23,7 +24,9 @@ internal sealed class BenchRun(string? postgres)
 
     public string? Postgres => postgres;
 
-    public Task<BenchServer> StartServer(Func<JsonElement, Reply> model) => BenchServer.Start(model, postgres);
+    public Task<BenchServer> StartServer(
+        Func<JsonElement, Reply> model, Action<IServiceCollection>? replace = null) =>
+        BenchServer.Start(model, postgres, replace);
 
     public static void PrintHeader()
     {

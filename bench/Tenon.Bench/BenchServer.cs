@@ -21,7 +21,7 @@ internal sealed class BenchServer : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("tenon-bench-").FullName;
     private readonly WebApplication _app;
 
-    private BenchServer(AnthropicService service, string? postgres)
+    private BenchServer(AnthropicService service, string? postgres, Action<IServiceCollection>? replace)
     {
         Model = service;
         string[] database = postgres is null ? [] : ["--postgres", postgres];
@@ -33,22 +33,29 @@ internal sealed class BenchServer : IAsyncDisposable
                 ["ANTHROPIC_API_KEY"] = Key,
                 ["ANTHROPIC_BASE_URL"] = service.Url,
             });
-        _app = TenonServer.Build(settings, out _, services => services.AddSingleton<IEventLog>(provider =>
-            Log = new TimedLog(provider.GetRequiredService<IDatabase>().Log)));
+        _app = TenonServer.Build(settings, out _, services =>
+        {
+            services.AddSingleton<IEventLog>(provider =>
+                Log = new TimedLog(provider.GetRequiredService<IDatabase>().Log));
+            replace?.Invoke(services);
+        });
     }
 
     public AnthropicService Model { get; }
+
+    public IServiceProvider Services => _app.Services;
 
     public HttpClient Client { get; } = new();
 
     /// <summary>When the log last became durable.</summary>
     public TimedLog Log { get; private set; } = null!;
 
-    public static async Task<BenchServer> Start(Func<JsonElement, Reply> responder, string? postgres)
+    public static async Task<BenchServer> Start(
+        Func<JsonElement, Reply> responder, string? postgres, Action<IServiceCollection>? replace = null)
     {
         var service = new AnthropicService { Responder = responder };
         service.Script.KeepsRequests = false;
-        var server = new BenchServer(service, postgres);
+        var server = new BenchServer(service, postgres, replace);
         await server._app.StartAsync();
         server.Client.BaseAddress = new Uri(server._app.Urls.First());
         server.Client.DefaultRequestHeaders.Add("X-Api-Key", Key);

@@ -54,6 +54,7 @@ var benchmarks = new Dictionary<string, Func<BenchRun, Task>>
         await DriverStarts.Run(run);
         await SandboxLives.Run(run);
     },
+    ["egress"] = EgressLoad.Run,
     ["recovery"] = Recovery.Run,
 };
 var names = args.TakeWhile(arg => !arg.StartsWith('-')).ToList();

@@ -44,6 +44,9 @@ internal static class EgressRelay
         {
             Slots.Wait();
             var client = listener.Accept();
+
+            // A head and its body are two pieces: the second must not wait until the first is acknowledged.
+            client.NoDelay = true;
             Begin(() =>
             {
                 Carry(client);

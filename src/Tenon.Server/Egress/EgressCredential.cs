@@ -4,7 +4,7 @@ namespace Tenon.Server.Egress;
 
 /// <summary>
 /// The credentials that a session may use now. Asked for at every connection and every request, so that one that was
-/// changed or taken away counts at once.
+/// changed or taken away counts at once. What is no session, such as a sandbox that installs packages, has none.
 /// </summary>
 public delegate Task<IReadOnlyList<EgressCredential>> CredentialsOf(
     string sessionId, CancellationToken cancellationToken);

@@ -21,7 +21,7 @@ internal sealed class EgressExchange(
 
     /// <summary>A body that is changed is read whole up to here, so that its length can be said: not every server takes
     /// chunks. A longer one goes in chunks.</summary>
-    private const int WholeBodyMax = 1024 * 1024;
+    private const int WholeBodyMax = 256 * 1024;
 
     private const int InterimAnswersMax = 16;
     private const string Chunks = "transfer-encoding: chunked";
@@ -40,7 +40,7 @@ internal sealed class EgressExchange(
 
     public int Port => _request.Port;
 
-    /// <summary>Whether another request may go over it: a host that has something to say meanwhile is leaving.</summary>
+    /// <summary>Whether another request may go over it: a host that says something in between is leaving.</summary>
     public bool IsOpen =>
         _mayGoOn && _fromHost.Buffered.IsEmpty && !upstream.Socket.Poll(0, SelectMode.SelectRead);
 
@@ -165,7 +165,7 @@ internal sealed class EgressExchange(
             await client.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), cancellationToken);
         }
 
-        var whole = new ArrayBufferWriter<byte>((int)body.Bytes);
+        var whole = new ArrayBufferWriter<byte>();
         await fromClient.ReadBody(body, piece =>
         {
             _count.Sent += piece.Length;

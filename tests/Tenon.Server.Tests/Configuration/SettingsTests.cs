@@ -52,6 +52,20 @@ public sealed class SettingsTests : IDisposable
         Assert.True(Read(["--config", Write("""{"sandbox":{"allow_unsafe":true}}""")]).AllowUnsafeSandbox);
     }
 
+    [Fact]
+    public void Authorities_are_read_from_a_file_that_must_have_some()
+    {
+        using var authority = new TestAuthority();
+        var file = Write(authority.Root.ExportCertificatePem());
+
+        Assert.Equal([authority.Root], Read(["--extra-roots", file]).Egress.ExtraRoots);
+        foreach (var path in (string[])[file + ".none", Write("{}")])
+        {
+            var refused = Assert.Throws<SettingsException>(() => Read(["--extra-roots", path]));
+            Assert.StartsWith("egress.extra_roots (flag --extra-roots): ", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("--port", "Unknown flag '--port'. Known: --urls --data ")]
     [InlineData("serve", "Unknown flag 'serve'.")]

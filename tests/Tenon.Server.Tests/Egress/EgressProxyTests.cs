@@ -51,6 +51,24 @@ public sealed class EgressProxyTests
             ["allowed", "allowed", "allowed", "refused"], (await lab.EndedAudit()).Select(line => line.Verdict));
     }
 
+    [Fact]
+    public async Task A_host_that_has_left_meanwhile_is_connected_to_again()
+    {
+        await using var lab = new EgressLab();
+        await using var host = new RawHost(Fine, closes: true);
+        await using var stream = await lab.Connect();
+        var answer = new byte["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".Length];
+
+        for (var i = 1; i <= 2; i++)
+        {
+            await stream.WriteAsync(Encoding.Latin1.GetBytes(Get("one.test", host.Port)), Cancelled);
+            await stream.ReadExactlyAsync(answer, Cancelled);
+            Assert.Equal(Fine, Encoding.Latin1.GetString(answer));
+            await host.Closed(Cancelled);
+            Assert.Equal(i, host.Connections);
+        }
+    }
+
     [Theory]
     [InlineData("http://127.0.0.1:PORT/")]
     [InlineData("http://2130706433:PORT/")]

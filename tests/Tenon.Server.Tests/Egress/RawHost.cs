@@ -11,6 +11,7 @@ internal sealed class RawHost : IAsyncDisposable
     private readonly StringBuilder _got = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _serving;
+    private readonly SemaphoreSlim _closed = new(0);
     private int _connections;
 
     /// <param name="answer">Sent after each request's head; null sends none.</param>
@@ -36,12 +37,16 @@ internal sealed class RawHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when the host has closed another connection.</summary>
+    public Task Closed(CancellationToken cancellationToken) => _closed.WaitAsync(cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         _listener.Dispose();
         await _serving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
+        _closed.Dispose();
     }
 
     private async Task Serve(string? answer, bool closes)
@@ -50,7 +55,7 @@ internal sealed class RawHost : IAsyncDisposable
         {
             var client = await _listener.AcceptTcpClientAsync(_stop.Token);
             Interlocked.Increment(ref _connections);
-            _ = Answer(client, answer, closes).ContinueWith(_ => { }, TaskScheduler.Default);
+            _ = Answer(client, answer, closes).ContinueWith(_ => _closed.Release(), TaskScheduler.Default);
         }
     }
 

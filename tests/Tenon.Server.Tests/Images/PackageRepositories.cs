@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Net;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Tenon.Server.Images;
 
@@ -22,7 +24,9 @@ internal sealed class PackageRepositories : IAsyncDisposable
     private readonly Dictionary<string, byte[]> _files = [];
     private int _requests;
 
-    private PackageRepositories(WebApplication app) => _app = app;
+    private readonly string _base;
+
+    private PackageRepositories(WebApplication app, string @base) => (_app, _base) = (app, @base);
 
     public int Port => new Uri(_app.Urls.Single()).Port;
 
@@ -39,12 +43,21 @@ internal sealed class PackageRepositories : IAsyncDisposable
         Pip = Url("pip/simple"),
     };
 
-    public static async Task<PackageRepositories> Start()
+    /// <param name="certificate">Of <paramref name="host"/>; null for plain HTTP.</param>
+    public static async Task<PackageRepositories> Start(X509Certificate2? certificate = null, string host = Host)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
-        var repositories = new PackageRepositories(builder.Build());
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                if (certificate is not null)
+                {
+                    listen.UseHttps(certificate);
+                }
+            }));
+        var repositories = new PackageRepositories(
+            builder.Build(), $"{(certificate is null ? "http" : "https")}://{host}");
         repositories._app.MapMethods("/{**path}", ["GET", "HEAD"], repositories.Answer);
         await repositories._app.StartAsync();
         repositories.AddApt();
@@ -70,7 +83,7 @@ internal sealed class PackageRepositories : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private Uri Url(string path) => new($"http://{Host}:{Port}/{path}/");
+    private Uri Url(string path) => new($"{_base}:{Port}/{path}/");
 
     private IResult Answer(string path)
     {

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Tenon.Server.Tests.Egress;
+namespace Tenon.Server.Tests.Support;
 
 /// <summary>A certificate authority of a test's own, such as a company has.</summary>
 internal sealed class TestAuthority : IDisposable

@@ -1,0 +1,177 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Security.Cryptography;
+using Tenon.Server.Egress;
+using Tenon.Server.Environments;
+using Tenon.Server.Sandboxes;
+using Tenon.Server.Tests.Egress;
+using Tenon.Server.Tests.Files;
+using Tenon.Server.Tests.Sandboxes;
+using Tenon.Server.Tests.Support;
+using Tenon.Wire;
+using Xunit;
+
+namespace Tenon.Server.Tests.Sessions;
+
+/// <summary>
+/// A whole server whose agent uses a secret in every way there is. Afterwards the secret is searched for wherever the
+/// session left something; what stands for it is found in the same places, so the search does find.
+/// </summary>
+public sealed class SecretCanaryTests : IAsyncLifetime
+{
+    private const string Tools = """[{"type":"agent_toolset_20260401"}]""";
+
+    private readonly string _secret = $"canary+{RandomNumberGenerator.GetHexString(24, lowercase: true)}/&";
+    private readonly TestAuthority _authority = new();
+    private readonly ConcurrentQueue<Activity> _spans = new();
+    private EchoHost _host = null!;
+    private ActivityListener _listener = null!;
+
+    public static TheoryData<string> Drivers => [.. ((string[])["bubblewrap", SandboxLab.OciDriver]).Distinct()];
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _host = await EchoHost.Start(_authority.Certify("one.test", "two.test"));
+        _listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == EgressTrace.Name,
+            Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = _spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(_listener);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _listener.Dispose();
+        await _host.DisposeAsync();
+        _authority.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Drivers))]
+    public async Task A_secret_that_an_agent_uses_is_left_nowhere(string driver)
+    {
+        var secret = SecretCanary.Of(_secret);
+        await using var server = await Start(driver, secret);
+        var session = await server.NewSession(Tools);
+        var placeholder = await session.Shell("printf %s $API_KEY");
+        Assert.StartsWith("tenon_placeholder_", placeholder, StringComparison.Ordinal);
+
+        // Something goes on with the placeholder in its memory while everything is searched.
+        var said = await session.Shell(Uses(_host.Port));
+
+        Assert.Contains($"Authorization: Basic {Basic(_secret)}\n", _host.Got.First(), StringComparison.Ordinal);
+        Assert.EndsWith($"key={WebUtility.UrlEncode(_secret)}", _host.Got.First(), StringComparison.Ordinal);
+        Assert.All(_host.Got.Skip(1), got => Assert.False(secret.IsIn(got), got));
+        Assert.Equal(4, _host.Got.Count);
+        Assert.Contains($"X-Key: {placeholder}\n", _host.Got.Last(), StringComparison.OrdinalIgnoreCase);
+        await Sweep(server, session, secret, new SecretCanary([placeholder]), said);
+    }
+
+    [Fact]
+    public async Task A_placeholder_is_the_same_after_a_restart_and_another_one_in_a_fork()
+    {
+        await using var server = await Start("bubblewrap", SecretCanary.Of(_secret));
+        var session = await server.NewSession(Tools);
+        var first = await session.Shell("LEFT=over; printf %s $API_KEY");
+
+        var forked = (await server.Post($"{session.Path}/fork", "{}")).Ok();
+        var fork = await new TestSession(server, forked, session.Model).Shell("echo $API_KEY $LEFT");
+        await server.Restart();
+        await server.Services.GetRequiredService<SandboxProvider>().Stop(session.Id, Cancelled);
+        var later = await session.Shell("printf %s $API_KEY");
+
+        Assert.Equal(first, later);
+        Assert.Matches("^tenon_placeholder_[0-9a-f]{40} over$", fork);
+        Assert.DoesNotContain(first, fork, StringComparison.Ordinal);
+    }
+
+    private static string Basic(string secret) =>
+        Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes("user:" + secret));
+
+    /// <summary>By Basic, in a form, in a path, to another host, after a redirect, and to nobody.</summary>
+    private static string Uses(int port) => $$"""
+        one=https://one.test:{{port}} two=https://two.test:{{port}}
+        curl -sS -u "user:$API_KEY" -d "key=$API_KEY" $one/echo/a | tee /workspace/kept /tmp/kept ~/kept /outputs/kept
+        curl -sS "$one/echo/$API_KEY?key=$API_KEY"
+        curl -sS -H "X-Key: $API_KEY" -d "$API_KEY" $two/echo/b
+        curl -sSL -H "X-Key: $API_KEY" "$one/to?url=$two/echo/c"
+        curl -sS -H "X-Key: $API_KEY" "$one/header" -D - -o /dev/null
+        curl -sS -H "X-Key: $API_KEY" https://one.test:1/ 2>&1
+        curl -sS -H "X-Key: $API_KEY" "$one/packed" 2>&1
+        (exec -a "$API_KEY" sleep 600) >/dev/null 2>&1 &
+        env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n'
+        """;
+
+    private async Task Sweep(
+        TestServer server, TestSession session, SecretCanary secret, SecretCanary placeholder, string said)
+    {
+        var sandboxes = server.Services.GetRequiredService<SandboxProvider>();
+        var record = sandboxes.FolderOf(session.Id).ReadRecord()!;
+        var events = $"{await session.List()} {await session.List("?limit=100&order=desc")} {said}";
+        var audit = (await server.Get($"{session.Path}/egress")).Ok().ToString();
+        string[] inside = [.. ((string[])["tmp", "dev/shm", "workspace", "home", "mnt", "etc", "run", "var"])
+            .Select(name => $"/proc/{record.Pid}/root/{name}")];
+
+        Assert.False(secret.IsIn(events));
+        Assert.True(placeholder.IsIn(events));
+        Assert.False(secret.IsIn(audit));
+        Assert.Contains("cred_1", audit, StringComparison.Ordinal);
+        Assert.DoesNotContain(_spans, span => span.TagObjects.Any(tag => secret.IsIn($"{tag.Value}"))
+            || secret.IsIn($"{span.StatusDescription}"));
+        Assert.NotEmpty(_spans);
+        Assert.Equal([], await secret.InFiles(inside));
+        if (record.Uid is { } uid)
+        {
+            Assert.Equal([], secret.InProcesses(uid));
+            Assert.Contains(placeholder.InProcesses(uid), path => path.EndsWith("environ", StringComparison.Ordinal));
+            Assert.Contains(placeholder.InProcesses(uid), path => path.EndsWith("mem", StringComparison.Ordinal));
+            Assert.NotEmpty(await placeholder.InFiles(inside));
+        }
+
+        // With the snapshot of a session that rests, and whatever the database has not yet put in its place.
+        await sandboxes.Stop(session.Id, Cancelled);
+        Assert.Equal([], await secret.InFiles(server.DataDirectory, sandboxes.Root));
+        var found = await placeholder.InFiles(server.DataDirectory, sandboxes.Root);
+        Assert.Contains(found, path => path.Contains("tenon.db", StringComparison.Ordinal));
+        Assert.Contains(found, path => !path.Contains("tenon.db", StringComparison.Ordinal));
+        await server.Stop();
+        Assert.NotEmpty(secret.Logged);
+        Assert.DoesNotContain(secret.Logged, secret.IsIn);
+        Assert.Equal([], await secret.InFiles(server.DataDirectory, sandboxes.Root));
+    }
+
+    private Task<TestServer> Start(string driver, SecretCanary log) => TestServer.Start(services =>
+    {
+        var options = new EgressOptions
+        {
+            AllowedRanges = [IPNetwork.Parse("127.0.0.0/8")], ExtraRoots = [_authority.Root],
+        };
+        var sandbox = services.Select(service => service.ImplementationInstance).OfType<SandboxOptions>().Last();
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log))
+            .AddSingleton(options).AddSingleton(sandbox with { Driver = driver })
+            .AddSingleton<CredentialsOf>((_, _) => Task.FromResult<IReadOnlyList<EgressCredential>>(
+            [
+                new EgressCredential
+                {
+                    Id = "cred_1", Name = "API_KEY", Secret = _secret,
+                    Hosts = [HostPattern.Parse($"one.test:{_host.Port}")],
+                },
+                // Nobody gives a variable that every sandbox has another meaning.
+                new EgressCredential { Id = "cred_2", Name = "PATH", Secret = "another secret", Hosts = [] },
+            ]))
+            .AddSingleton(provider => new EgressProxy(
+                options, provider.GetRequiredService<RulesOf>(), provider.GetRequiredService<NoteEgress>(),
+                provider.GetRequiredService<IdSource>(), TimeProvider.System,
+                provider.GetRequiredService<ILogger<EgressProxy>>(), provider.GetRequiredService<EgressEdge>())
+            {
+                Resolver = (_, _) => Task.FromResult((IPAddress[])[IPAddress.Loopback]),
+            });
+    });
+}
