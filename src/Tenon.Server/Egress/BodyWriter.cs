@@ -4,58 +4,85 @@ using System.Text;
 
 namespace Tenon.Server.Egress;
 
-/// <summary>Writes a body in the frame that its message has.</summary>
-internal sealed class BodyWriter(Stream to, BodyEnd end) : IDisposable
+/// <summary>
+/// Writes a message: its head, and its body in the frame that the head says. What is there at the same time goes out as
+/// one write, since each is a record of TLS, and wakes who carries it on.
+/// </summary>
+/// <param name="head">Goes out with the first piece, or by <see cref="Begin"/>.</param>
+internal sealed class BodyWriter(Stream to, BodyEnd end, ReadOnlyMemory<byte> head) : IDisposable
 {
-    /// <summary>Sixteen digits and a line's end before a chunk, and another line's end after it.</summary>
-    private const int FrameBytesMax = 20;
+    /// <summary>A chunk's sixteen digits and line ends, and the last chunk.</summary>
+    private const int FrameBytesMax = 32;
 
-    private byte[] _frame = [];
+    private ReadOnlyMemory<byte> _head = head;
+    private byte[] _buffer = [];
+    private bool _isFinished;
 
-    // A chunk with its frame is one write, since each is a record where TLS is spoken.
-    public async ValueTask Write(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
+    /// <summary>Writes the head, when nothing of the body is there yet.</summary>
+    public ValueTask Begin(CancellationToken cancellationToken)
     {
-        if (piece.IsEmpty)
-        {
-            // Nothing to say yet; a chunk of no bytes would be the end.
-        }
-        else if (end == BodyEnd.Chunked)
-        {
-            await to.WriteAsync(Framed(piece.Span), cancellationToken);
-        }
-        else
-        {
-            await to.WriteAsync(piece, cancellationToken);
-        }
+        var waiting = _head;
+        _head = default;
+        return waiting.IsEmpty ? ValueTask.CompletedTask : to.WriteAsync(waiting, cancellationToken);
     }
 
-    public async ValueTask Finish(CancellationToken cancellationToken)
+    /// <param name="piece">May be empty.</param>
+    /// <param name="isLast">Nothing follows.</param>
+    public ValueTask Write(ReadOnlyMemory<byte> piece, bool isLast, CancellationToken cancellationToken)
     {
-        if (end == BodyEnd.Chunked)
-        {
-            await to.WriteAsync("0\r\n\r\n"u8.ToArray(), cancellationToken);
-        }
+        _isFinished = isLast;
+        var hasFrame = end == BodyEnd.Chunked && (!piece.IsEmpty || isLast);
+        return hasFrame || (!_head.IsEmpty && !piece.IsEmpty)
+            ? to.WriteAsync(Framed(piece.Span, isLast), cancellationToken)
+            : piece.IsEmpty ? Begin(cancellationToken)
+            : to.WriteAsync(piece, cancellationToken);
     }
+
+    public ValueTask Finish(CancellationToken cancellationToken) =>
+        _isFinished ? ValueTask.CompletedTask : Write(default, isLast: true, cancellationToken);
 
     public void Dispose()
     {
-        if (_frame.Length > 0)
+        if (_buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_frame);
+            ArrayPool<byte>.Shared.Return(_buffer);
         }
     }
 
-    private ReadOnlyMemory<byte> Framed(ReadOnlySpan<byte> piece)
+    private ReadOnlyMemory<byte> Framed(ReadOnlySpan<byte> piece, bool isLast)
     {
-        if (_frame.Length < piece.Length + FrameBytesMax)
+        var bytes = _head.Length + piece.Length + FrameBytesMax;
+        if (_buffer.Length < bytes)
         {
             Dispose();
-            _frame = ArrayPool<byte>.Shared.Rent(piece.Length + FrameBytesMax);
+            _buffer = ArrayPool<byte>.Shared.Rent(bytes);
         }
 
-        var head = Encoding.ASCII.GetBytes(piece.Length.ToString("x", CultureInfo.InvariantCulture) + "\r\n", _frame);
-        piece.CopyTo(_frame.AsSpan(head));
-        "\r\n"u8.CopyTo(_frame.AsSpan(head + piece.Length));
-        return _frame.AsMemory(0, head + piece.Length + 2);
+        var length = 0;
+        Add(_head.Span, ref length);
+        _head = default;
+        if (end != BodyEnd.Chunked)
+        {
+            Add(piece, ref length);
+            return _buffer.AsMemory(0, length);
+        }
+
+        // A chunk of no bytes would be the end.
+        if (!piece.IsEmpty)
+        {
+            Add(Encoding.ASCII.GetBytes(piece.Length.ToString("x", CultureInfo.InvariantCulture)), ref length);
+            Add("\r\n"u8, ref length);
+            Add(piece, ref length);
+            Add("\r\n"u8, ref length);
+        }
+
+        Add(isLast ? "0\r\n\r\n"u8 : [], ref length);
+        return _buffer.AsMemory(0, length);
+    }
+
+    private void Add(ReadOnlySpan<byte> bytes, ref int length)
+    {
+        bytes.CopyTo(_buffer.AsSpan(length));
+        length += bytes.Length;
     }
 }

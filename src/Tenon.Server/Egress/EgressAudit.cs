@@ -14,6 +14,9 @@ public sealed partial class EgressAudit : IAsyncDisposable
     private const int LinesBetweenTrims = 1_000;
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
 
+    /// <summary>So long lines wait for others: most requests end within it, and become one row at once.</summary>
+    private static readonly TimeSpan GatherTime = TimeSpan.FromMilliseconds(50);
+
     private readonly EgressStore _store;
     private readonly ILogger<EgressAudit> _logger;
     private readonly Channel<Line> _waiting = Channel.CreateBounded<Line>(
@@ -22,6 +25,8 @@ public sealed partial class EgressAudit : IAsyncDisposable
     private readonly Dictionary<string, int> _lines = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _writer;
+    private TaskCompletionSource _hurry = NewSignal();
+    private int _hurried;
 
     public EgressAudit(EgressStore store, TimeProvider time, ILogger<EgressAudit> logger)
     {
@@ -43,15 +48,26 @@ public sealed partial class EgressAudit : IAsyncDisposable
     /// <summary>Completes when all that was noted before is written.</summary>
     public async Task Written(CancellationToken cancellationToken)
     {
-        var written = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _waiting.Writer.WriteAsync(new Line(null, written), cancellationToken);
-        await written.Task.WaitAsync(cancellationToken);
+        var written = NewSignal();
+        Interlocked.Increment(ref _hurried);
+        try
+        {
+            await _waiting.Writer.WriteAsync(new Line(null, written), cancellationToken);
+            Volatile.Read(ref _hurry).TrySetResult();
+            await written.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _hurried);
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
         // What waits is written, unless the database is away.
+        Interlocked.Increment(ref _hurried);
         _waiting.Writer.TryComplete();
+        Volatile.Read(ref _hurry).TrySetResult();
         _stop.CancelAfter(RetryPause);
         await _writer;
         _stop.Dispose();
@@ -61,6 +77,7 @@ public sealed partial class EgressAudit : IAsyncDisposable
     {
         while (await _waiting.Reader.WaitToReadAsync())
         {
+            await Gather(time);
             var batch = new Dictionary<string, EgressRequest>(StringComparer.Ordinal);
             var readers = new List<TaskCompletionSource>();
             while (batch.Count < BatchMax && _waiting.Reader.TryRead(out var line))
@@ -93,6 +110,19 @@ public sealed partial class EgressAudit : IAsyncDisposable
         }
     }
 
+    private async Task Gather(TimeProvider time)
+    {
+        // Who hurries is counted first and signals last, so that one of the two is seen here.
+        var hurry = NewSignal();
+        Volatile.Write(ref _hurry, hurry);
+        if (Volatile.Read(ref _hurried) == 0 && _waiting.Reader.Count < BatchMax)
+        {
+            using var rest = new CancellationTokenSource();
+            await Task.WhenAny(hurry.Task, Task.Delay(GatherTime, time, rest.Token));
+            await rest.CancelAsync();
+        }
+    }
+
     private async Task<bool> TrySave(List<EgressRequest> requests)
     {
         try
@@ -117,6 +147,8 @@ public sealed partial class EgressAudit : IAsyncDisposable
             return false;
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="Written">Somebody waits for all lines before it.</param>
     private readonly record struct Line(EgressRequest? Request, TaskCompletionSource? Written);

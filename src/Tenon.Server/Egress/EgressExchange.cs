@@ -62,8 +62,7 @@ internal sealed class EgressExchange(
         var receiving = Task.FromResult(false);
         try
         {
-            var send = await Begin(forwarded, idle, both.Token);
-            sending = send();
+            sending = await Begin(forwarded, both.Token) is { } rest ? Send(rest, idle, both.Token) : sending;
             receiving = Receive(forwarded.Head, idle, both.Token);
             if (await Task.WhenAny(sending, receiving) == sending)
             {
@@ -120,10 +119,9 @@ internal sealed class EgressExchange(
         },
         _status, CancellationToken.None);
 
-    /// <summary>Sends the head, and with it a body that had to be read whole.</summary>
-    /// <returns>What sends the rest.</returns>
-    private async Task<Func<Task>> Begin(
-        ForwardedRequest forwarded, CancellationTokenSource idle, CancellationToken cancellationToken)
+    /// <summary>Sends a request whose body had to be read whole.</summary>
+    /// <returns>What any other is to be sent as.</returns>
+    private async Task<Outgoing?> Begin(ForwardedRequest forwarded, CancellationToken cancellationToken)
     {
         var (head, body) = (forwarded.Head, forwarded.Body);
         var filled = _use?.Fill(head, body);
@@ -132,9 +130,10 @@ internal sealed class EgressExchange(
         {
             var whole = await ReadWhole(head, body, filled, cancellationToken);
             head.Set("Content-Length", $"{whole.Length}");
-            await upstream.Stream.WriteAsync(HeadBytes(forwarded, BodyEnd.Length), cancellationToken);
-            await upstream.Stream.WriteAsync(whole, cancellationToken);
-            return () => Task.CompletedTask;
+            using var writer = new BodyWriter(
+                upstream.Stream, BodyEnd.Length, HeadBytes(forwarded, BodyEnd.Length));
+            await writer.Write(whole, isLast: true, cancellationToken);
+            return null;
         }
 
         var end = body.End;
@@ -144,8 +143,7 @@ internal sealed class EgressExchange(
             end = BodyEnd.Chunked;
         }
 
-        await upstream.Stream.WriteAsync(HeadBytes(forwarded, end), cancellationToken);
-        return () => Send(body, end, filled, idle, cancellationToken);
+        return new Outgoing(HeadBytes(forwarded, end), body, end, filled);
     }
 
     private static byte[] HeadBytes(ForwardedRequest forwarded, BodyEnd end)
@@ -169,7 +167,7 @@ internal sealed class EgressExchange(
         await fromClient.ReadBody(body, piece =>
         {
             _count.Sent += piece.Length;
-            whole.Write(filled.Next(piece).Span);
+            whole.Write(filled.Next(piece, isLast: false).Span);
             return ValueTask.CompletedTask;
         }, cancellationToken);
         whole.Write(filled.End().Span);
@@ -177,21 +175,41 @@ internal sealed class EgressExchange(
     }
 
     private async Task Send(
-        BodyLength body, BodyEnd end, ReplacedBody? filled, CancellationTokenSource idle,
-        CancellationToken cancellationToken)
+        Outgoing outgoing, CancellationTokenSource idle, CancellationToken cancellationToken)
     {
-        if (!body.IsEmpty)
-        {
-            using var writer = new BodyWriter(upstream.Stream, end);
-            await fromClient.ReadBody(body, async piece =>
+        using var writer = new BodyWriter(upstream.Stream, outgoing.End, outgoing.Head);
+        await Pass(
+            outgoing.Body, fromClient, writer, outgoing.Filled,
+            count =>
             {
                 idle.CancelAfter(IdleTime);
-                _count.Sent += piece.Length;
-                await writer.Write(filled?.Next(piece) ?? piece, cancellationToken);
-            }, cancellationToken);
-            await writer.Write(filled?.End() ?? default, cancellationToken);
-            await writer.Finish(cancellationToken);
+                _count.Sent += count;
+            },
+            cancellationToken);
+    }
+
+    private static async Task Pass(
+        BodyLength body, WireReader from, BodyWriter to, ReplacedBody? replaced, Action<int> passed,
+        CancellationToken cancellationToken)
+    {
+        if (from.Buffered.IsEmpty)
+        {
+            await to.Begin(cancellationToken);
         }
+
+        var left = body.End == BodyEnd.Length ? body.Bytes : long.MaxValue;
+        await from.ReadBody(body, piece =>
+        {
+            passed(piece.Length);
+            left -= piece.Length;
+            return to.Write(replaced?.Next(piece, left == 0) ?? piece, left == 0, cancellationToken);
+        }, cancellationToken);
+        if (left > 0)
+        {
+            await to.Write(replaced?.End() ?? default, isLast: true, cancellationToken);
+        }
+
+        await to.Finish(cancellationToken);
     }
 
     /// <returns>Whether both connections can carry another request.</returns>
@@ -214,16 +232,15 @@ internal sealed class EgressExchange(
         var mayGoOn = end != BodyEnd.Connection && body.End != BodyEnd.Connection && !head.Closes && !answer.Closes;
         string[] more = [.. end == BodyEnd.Chunked ? [Chunks] : (string[])[], .. mayGoOn ? (string[])[] : [Close]];
         _status = int.Parse(answer.Start[1], System.Globalization.CultureInfo.InvariantCulture);
-        await client.WriteAsync(answer.ToBytes(StartLine(answer), more), cancellationToken);
-        using var writer = new BodyWriter(client, end);
-        await _fromHost.ReadBody(body, async piece =>
-        {
-            idle.CancelAfter(IdleTime);
-            _count.Received += piece.Length;
-            await writer.Write(scrubbed?.Next(piece) ?? piece, cancellationToken);
-        }, cancellationToken);
-        await writer.Write(scrubbed?.End() ?? default, cancellationToken);
-        await writer.Finish(cancellationToken);
+        using var writer = new BodyWriter(client, end, answer.ToBytes(StartLine(answer), more));
+        await Pass(
+            body, _fromHost, writer, scrubbed,
+            count =>
+            {
+                idle.CancelAfter(IdleTime);
+                _count.Received += count;
+            },
+            cancellationToken);
         _mayGoOn = mayGoOn;
         return mayGoOn;
     }
@@ -254,6 +271,9 @@ internal sealed class EgressExchange(
 
     private string StartLine(HttpHead answer) =>
         $"HTTP/1.1 {answer.Start[1]} {_use?.Scrub(answer.Start[2]) ?? answer.Start[2]}";
+
+    /// <param name="End">How its body ends on the way out, whichever way it ended on the way in.</param>
+    private sealed record Outgoing(byte[] Head, BodyLength Body, BodyEnd End, ReplacedBody? Filled);
 }
 
 /// <summary>A connection to a host.</summary>

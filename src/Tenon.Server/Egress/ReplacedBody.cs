@@ -14,7 +14,8 @@ internal sealed class ReplacedBody(Replacements words, HashSet<int> used)
     private int _held;
 
     /// <summary>What is decided after this piece; it is good until the next call.</summary>
-    public ReadOnlyMemory<byte> Next(ReadOnlyMemory<byte> piece)
+    /// <param name="isLast">Nothing follows, so nothing waits.</param>
+    public ReadOnlyMemory<byte> Next(ReadOnlyMemory<byte> piece, bool isLast)
     {
         Grow(_held + piece.Length);
         Encoding.Latin1.GetChars(piece.Span, _text.AsSpan(_held));
@@ -22,14 +23,14 @@ internal sealed class ReplacedBody(Replacements words, HashSet<int> used)
         if (_held == 0)
         {
             // Most pieces have no word in them, and pass as they are.
-            var open = words.FirstOpen(text);
+            var open = words.FirstOpen(text, isLast);
             if (open == text.Length)
             {
                 return piece;
             }
         }
 
-        return Take(text, isLast: false);
+        return Take(text, isLast);
     }
 
     /// <summary>What was still waiting.</summary>

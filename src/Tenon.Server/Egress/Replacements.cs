@@ -37,11 +37,11 @@ internal sealed class Replacements
         return Encoding.Latin1.GetString(into.WrittenSpan);
     }
 
-    /// <summary>Where the first word begins, or, at the end, what may be the start of one.</summary>
-    public int FirstOpen(ReadOnlySpan<char> text)
+    /// <summary>Where the first word begins, or, at the end, what may be the start of one; else the length.</summary>
+    public int FirstOpen(ReadOnlySpan<char> text, bool isLast)
     {
         var at = text.IndexOfAny(_words);
-        return at >= 0 ? at : StartOfTail(text, 0);
+        return at >= 0 ? at : isLast ? text.Length : StartOfTail(text, 0);
     }
 
     /// <summary>Writes what is decided.</summary>

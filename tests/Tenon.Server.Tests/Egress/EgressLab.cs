@@ -78,15 +78,15 @@ internal sealed class EgressLab : IAsyncDisposable
         return [.. (await _store.List(Session, null, 1_000, Cancelled)).Reverse()];
     }
 
-    /// <summary>The same, once every request has ended.</summary>
-    public async Task<IReadOnlyList<EgressRequest>> EndedAudit()
+    /// <summary>The same, once there are so many and every request has ended.</summary>
+    public async Task<IReadOnlyList<EgressRequest>> EndedAudit(int atLeast = 1)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         patience.CancelAfter(TestStream.Patience);
         while (true)
         {
             var lines = await Audit();
-            if (lines.All(line => line.EndedAt is not null))
+            if (lines.Count >= atLeast && lines.All(line => line.EndedAt is not null))
             {
                 return lines;
             }

@@ -28,7 +28,8 @@ public sealed class ReplacementsTests
         {
             for (var second = first; second <= text.Length; second++)
             {
-                Assert.Equal(replaced, Through(text[..first], text[first..second], text[second..]));
+                Assert.Equal(replaced, Through(false, text[..first], text[first..second], text[second..]));
+                Assert.Equal(replaced, Through(true, text[..first], text[first..second], text[second..]));
             }
         }
     }
@@ -39,7 +40,7 @@ public sealed class ReplacementsTests
         var bytes = Enumerable.Range(0, 256).Select(i => (byte)i).ToArray();
         var body = new ReplacedBody(Words, []);
 
-        Assert.Equal(bytes, (byte[])[.. body.Next(bytes).ToArray(), .. body.End().ToArray()]);
+        Assert.Equal(bytes, (byte[])[.. body.Next(bytes, false).ToArray(), .. body.End().ToArray()]);
     }
 
     [Fact]
@@ -47,9 +48,9 @@ public sealed class ReplacementsTests
     {
         var body = new ReplacedBody(Words, []);
 
-        Assert.Equal("data: x\n\n", Text(body.Next("data: x\n\n"u8.ToArray())));
-        Assert.Equal("data: ", Text(body.Next("data: secr"u8.ToArray())));
-        Assert.Equal("secrx", Text(body.Next("x"u8.ToArray())));
+        Assert.Equal("data: x\n\n", Text(body.Next("data: x\n\n"u8.ToArray(), false)));
+        Assert.Equal("data: ", Text(body.Next("data: secr"u8.ToArray(), false)));
+        Assert.Equal("secrx", Text(body.Next("x"u8.ToArray(), false)));
     }
 
     [Fact]
@@ -58,9 +59,9 @@ public sealed class ReplacementsTests
         var used = new HashSet<int>();
         var body = new ReplacedBody(Words, used);
 
-        body.Next("secr"u8.ToArray());
+        body.Next("secr"u8.ToArray(), false);
         Assert.Empty(used);
-        body.Next("etary"u8.ToArray());
+        body.Next("etary"u8.ToArray(), false);
 
         Assert.Equal([2], used);
     }
@@ -85,13 +86,15 @@ public sealed class ReplacementsTests
         Assert.All(texts, text => Assert.Contains("*", words.In(text, []), StringComparison.Ordinal));
     }
 
-    private static string Through(params string[] pieces)
+    /// <param name="endIsKnown">Whether the last piece is known to be the last.</param>
+    private static string Through(bool endIsKnown, params string[] pieces)
     {
         var body = new ReplacedBody(Words, []);
         var text = new StringBuilder();
-        foreach (var piece in pieces)
+        for (var i = 0; i < pieces.Length; i++)
         {
-            text.Append(Text(body.Next(Encoding.Latin1.GetBytes(piece))));
+            var isLast = endIsKnown && i == pieces.Length - 1;
+            text.Append(Text(body.Next(Encoding.Latin1.GetBytes(pieces[i]), isLast)));
         }
 
         return text.Append(Text(body.End())).ToString();

@@ -24,6 +24,8 @@ public sealed class SecretCanaryTests : IAsyncLifetime
 {
     private const string Tools = """[{"type":"agent_toolset_20260401"}]""";
 
+    private const long Mebibyte = 1024 * 1024;
+
     private readonly string _secret = $"canary+{RandomNumberGenerator.GetHexString(24, lowercase: true)}/&";
     private readonly TestAuthority _authority = new();
     private readonly ConcurrentQueue<Activity> _spans = new();
@@ -129,22 +131,21 @@ public sealed class SecretCanaryTests : IAsyncLifetime
         Assert.Equal([], await secret.InFiles(inside));
         if (record.Uid is { } uid)
         {
+            var processes = placeholder.InProcesses(uid);
             Assert.Equal([], secret.InProcesses(uid));
-            Assert.Contains(placeholder.InProcesses(uid), path => path.EndsWith("environ", StringComparison.Ordinal));
-            Assert.Contains(placeholder.InProcesses(uid), path => path.EndsWith("mem", StringComparison.Ordinal));
+            Assert.Contains(processes, path => path.EndsWith("environ", StringComparison.Ordinal));
+            Assert.Contains(processes, path => path.EndsWith("mem", StringComparison.Ordinal));
             Assert.NotEmpty(await placeholder.InFiles(inside));
         }
 
         // With the snapshot of a session that rests, and whatever the database has not yet put in its place.
         await sandboxes.Stop(session.Id, Cancelled);
-        Assert.Equal([], await secret.InFiles(server.DataDirectory, sandboxes.Root));
         var found = await placeholder.InFiles(server.DataDirectory, sandboxes.Root);
+        Assert.Equal([], await secret.InFiles(server.DataDirectory, sandboxes.Root));
         Assert.Contains(found, path => path.Contains("tenon.db", StringComparison.Ordinal));
         Assert.Contains(found, path => !path.Contains("tenon.db", StringComparison.Ordinal));
-        await server.Stop();
         Assert.NotEmpty(secret.Logged);
         Assert.DoesNotContain(secret.Logged, secret.IsIn);
-        Assert.Equal([], await secret.InFiles(server.DataDirectory, sandboxes.Root));
     }
 
     private Task<TestServer> Start(string driver, SecretCanary log) => TestServer.Start(services =>
@@ -155,7 +156,13 @@ public sealed class SecretCanaryTests : IAsyncLifetime
         };
         var sandbox = services.Select(service => service.ImplementationInstance).OfType<SandboxOptions>().Last();
         services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log))
-            .AddSingleton(options).AddSingleton(sandbox with { Driver = driver })
+            .AddSingleton(options)
+            .AddSingleton(sandbox with
+            {
+                // Small, since all of it is searched.
+                Driver = driver, DiskBytes = 64 * Mebibyte, StoreStepBytes = 512 * Mebibyte,
+                ReserveBytes = 64 * Mebibyte,
+            })
             .AddSingleton<CredentialsOf>((_, _) => Task.FromResult<IReadOnlyList<EgressCredential>>(
             [
                 new EgressCredential
