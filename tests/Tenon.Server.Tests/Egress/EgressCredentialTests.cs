@@ -205,6 +205,25 @@ public sealed class EgressCredentialTests : IAsyncLifetime
         Assert.DoesNotContain("Range", _host.Got.Single(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("HEAD", "1.1", "content-length: 9\r\nconnection: close\r\n\r\n")]
+    [InlineData("GET", "1.1", "transfer-encoding: chunked\r\nconnection: close\r\n\r\n3a\r\nPLACEHOLDER\r\n0\r\n\r\n")]
+    [InlineData("GET", "1.0", "connection: close\r\n\r\nPLACEHOLDER")]
+    public async Task A_scrubbed_answer_has_a_frame_that_its_client_knows(string method, string version, string rest)
+    {
+        var head = "HTTP/1.1 200 OK\r\ncontent-length: ";
+        await using var host = new RawHost(
+            method == "HEAD" ? head + "9\r\n\r\n" : $"{head}{Secret.Length}\r\n\r\n{Secret}");
+        var authority = $"one.test:{host.Port}";
+        _lab.Credentials = [Credential() with { Hosts = [HostPattern.Parse(authority)] }];
+
+        var answer = await _lab.Send(
+            $"{method} http://{authority}/ HTTP/{version}\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+
+        rest = rest.Replace("PLACEHOLDER", _placeholder, StringComparison.Ordinal);
+        Assert.Equal("HTTP/1.1 200 OK\r\n" + rest, answer);
+    }
+
     [Fact]
     public async Task A_stream_of_events_is_held_back_only_where_a_secret_may_have_begun()
     {
