@@ -128,7 +128,10 @@ public sealed class BackupTests : IDisposable
         var sessions = new List<TestSession>();
         for (var i = 0; i < 4; i++)
         {
+            // With a history from the start: the first backup may be over before another turn is.
             sessions.Add(await server.NewSession());
+            sessions[i].Model.Says("at once");
+            await sessions[i].Run(TestSession.Says("first"));
         }
 
         using var stop = new CancellationTokenSource();
