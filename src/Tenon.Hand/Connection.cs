@@ -54,6 +54,9 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
         }
     }
 
+    /// <summary>Says something that was not asked for. A server that is gone hears nothing.</summary>
+    public void Tell(string word) => Send(new HandReply { Id = HandEvents.Id, Event = word });
+
     private bool Fill(Span<byte> buffer)
     {
         while (buffer.Length > 0)

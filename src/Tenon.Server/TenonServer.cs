@@ -85,7 +85,13 @@ public static class TenonServer
         services.AddSingleton<EventLog>();
         services.AddSingleton<AgentStore>();
         services.AddSingleton<EnvironmentStore>();
-        services.AddSingleton(provider => new BlobFolder(provider.GetRequiredService<DataFolder>().BlobsPath));
+        services.AddSingleton(settings.Files);
+        services.AddSingleton<IBlobStore>(provider =>
+        {
+            var path = provider.GetRequiredService<DataFolder>().BlobsPath;
+            return settings.Files.S3 is { } place
+                ? new S3Blobs(place, path, provider.GetRequiredService<ILogger<S3Blobs>>()) : new BlobFolder(path);
+        });
         services.AddSingleton<FileStore>();
         services.AddSingleton<SessionStore>();
     }
@@ -97,7 +103,7 @@ public static class TenonServer
         services.AddSingleton<ModelRoutes>();
         services.AddSingleton<IModel>(provider => new ModelFiles(
             provider.GetRequiredService<ModelRoutes>(), provider.GetRequiredService<FileStore>(),
-            provider.GetRequiredService<BlobFolder>(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IBlobStore>(), provider.GetRequiredService<TimeProvider>()));
     }
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
@@ -132,6 +138,7 @@ public static class TenonServer
         services.AddSingleton<FileSourceRules>();
         services.AddSingleton<SessionOutputs>();
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
+        services.AddHostedService<OutputWatch>();
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();

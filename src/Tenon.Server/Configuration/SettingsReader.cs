@@ -42,6 +42,7 @@ public static class SettingsReader
             Values = values,
             ModelServices = services with { Routes = routes },
             Sandbox = SandboxSettings.Read(values, Path.GetFullPath(values[SettingKeys.Data].Value!)),
+            Files = FileSettings.Read(values, variables),
             Egress = EgressSettings.Read(values, EgressSettings.ReadMirrors(values)),
             Mirrors = EgressSettings.ReadMirrors(values),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,

@@ -49,10 +49,10 @@ public static class MediaLimits
     /// Whether the bytes begin as its type does. A provider refuses a whole conversation with one wrong image in it.
     /// </summary>
     public static async Task<bool> IsWhatItSays(
-        StoredFile file, BlobFolder blobs, CancellationToken cancellationToken)
+        StoredFile file, IBlobStore blobs, CancellationToken cancellationToken)
     {
         var beginning = Beginnings.FirstOrDefault(known => known.Type == file.Record.MimeType).Beginning;
-        await using var content = beginning is null ? null : blobs.Open(file.Blob);
+        await using var content = beginning is null ? null : await blobs.Open(file.Blob, cancellationToken);
         if (content is null)
         {
             return true;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Tenon.Server.Files;
+using Tenon.Server.Storage;
 using Tenon.Wire.Content;
 
 namespace Tenon.Server.Models;
@@ -13,13 +14,25 @@ namespace Tenon.Server.Models;
 /// A file that is gone, or that no longer fits, becomes a sentence that says so: a conversation never ends because of
 /// one of its files.
 /// </remarks>
-public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, TimeProvider clock) : IModel
+public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, TimeProvider clock) : IModel
 {
     public async IAsyncEnumerable<ModelChunk> Stream(
         ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var filled = await Fill(request, cancellationToken);
-        await foreach (var chunk in inner.Stream(filled, cancellationToken))
+        ModelRequest? filled = null;
+        string? problem = null;
+        try
+        {
+            filled = await Fill(request, cancellationToken);
+        }
+        catch (BlobsAwayException exception)
+        {
+            // As when the model itself is away: the turn tries again.
+            problem = exception.Message;
+        }
+
+        await foreach (var chunk in filled is null
+            ? ServiceStream.Failed(ModelFaultKind.Unavailable, problem!) : inner.Stream(filled, cancellationToken))
         {
             yield return chunk;
         }
@@ -107,13 +120,13 @@ public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, 
 
     private async Task<byte[]?> Read(StoredFile file, CancellationToken cancellationToken)
     {
-        await using var content = blobs.Open(file.Blob);
+        await using var content = await blobs.Open(file.Blob, cancellationToken);
         if (content is null)
         {
             return null;
         }
 
-        var bytes = new byte[content.Length];
+        var bytes = new byte[file.Record.SizeBytes];
         await content.ReadExactlyAsync(bytes, cancellationToken);
         return bytes;
     }

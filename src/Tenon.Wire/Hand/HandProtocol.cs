@@ -7,7 +7,7 @@ namespace Tenon.Wire.Hand;
 public static class HandProtocol
 {
     /// <summary>Raised when a frame changes its meaning.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
@@ -54,6 +54,16 @@ public static class HandVerbs
     public const string Save = "save";
 }
 
+/// <summary>The words of <see cref="HandReply.Event"/>: what a hand says without being asked.</summary>
+public static class HandEvents
+{
+    /// <summary>The <see cref="HandReply.Id"/> of an event; no request has it.</summary>
+    public const long Id = -1;
+
+    /// <summary>Something in the session's outputs folder has changed. What it is has to be looked at.</summary>
+    public const string OutputsWritten = "outputs_written";
+}
+
 /// <summary>One question to the hand. Replies come in any order and carry the same <see cref="Id"/>.</summary>
 public sealed record HandRequest
 {
@@ -68,10 +78,15 @@ public sealed record HandRequest
     public JsonElement? Input { get; init; }
 }
 
-/// <summary>The answer to the request of the same <see cref="Id"/>.</summary>
+/// <summary>
+/// The answer to the request of the same <see cref="Id"/>; or, with <see cref="HandEvents.Id"/>, an event.
+/// </summary>
 public sealed record HandReply
 {
     public required long Id { get; init; }
+
+    /// <summary>What happened, when nobody asked.</summary>
+    public string? Event { get; init; }
 
     /// <summary>The tool's answer, for a call.</summary>
     public string? Text { get; init; }

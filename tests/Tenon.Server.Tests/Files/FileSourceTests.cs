@@ -186,7 +186,7 @@ public sealed class FileSourceTests(TestServer server)
     }
 
     private ModelFiles Filling(IModel model) => new(
-        model, server.Services.GetRequiredService<FileStore>(), server.Services.GetRequiredService<BlobFolder>(),
+        model, server.Services.GetRequiredService<FileStore>(), server.Services.GetRequiredService<IBlobStore>(),
         TimeProvider.System);
 
     private static string Message(params string[] blocks) =>

@@ -225,7 +225,8 @@ public sealed class FileTests(TestServer server)
         {
             await using var body = new Form(bytes);
             var before = GC.GetAllocatedBytesForCurrentThread();
-            var input = await UploadInput.Read("multipart/form-data; boundary=b", body, Stream.Null, Cancelled);
+            var input = await UploadInput.Read(
+                "multipart/form-data; boundary=b", body, Stream.Null, FileStorage.DefaultBytesMax, Cancelled);
             Assert.Equal(bytes, input.SizeBytes);
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
