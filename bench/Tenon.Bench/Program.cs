@@ -55,6 +55,7 @@ var benchmarks = new Dictionary<string, Func<BenchRun, Task>>
         await SandboxLives.Run(run);
     },
     ["recovery"] = Recovery.Run,
+    ["files"] = FileTraffic.Run,
 };
 var names = args.TakeWhile(arg => !arg.StartsWith('-')).ToList();
 if (names.Count == 0 || args.Contains("--help"))

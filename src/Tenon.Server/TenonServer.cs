@@ -13,6 +13,7 @@ using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
+using Tenon.Server.Tools;
 using Tenon.Wire;
 
 namespace Tenon.Server;
@@ -134,6 +135,8 @@ public static class TenonServer
     {
         services.AddSingleton<SessionRules>();
         services.AddSingleton<SessionServices>();
+        services.AddSingleton<ShownMedia>();
+        services.AddSingleton<KeepMedia>(provider => provider.GetRequiredService<ShownMedia>().Keep);
         services.AddSingleton<SessionFileRules>();
         services.AddSingleton<FileSourceRules>();
         services.AddSingleton<SessionOutputs>();

@@ -64,11 +64,7 @@ internal static class FileSettings
 
     private static S3Place Place(IReadOnlyDictionary<string, SettingValue> values, IDictionary variables)
     {
-        var endpoint = values[SettingKeys.S3Endpoint].Value is { Length: > 0 } text
-            ? Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
-                && url.UserInfo.Length == 0
-                ? url : throw Wrong(values, SettingKeys.S3Endpoint, "give a URL with http or https, and no credentials")
-            : null;
+        var endpoint = Endpoint(values[SettingKeys.S3Endpoint]);
         var bucket = values[SettingKeys.S3Bucket].Value is { Length: > 0 and <= BucketCharsMax } name
             && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_')
                 ? name : throw Wrong(values, SettingKeys.S3Bucket, $"with {SettingKeys.FilesStore} s3, name a bucket");
@@ -96,6 +92,20 @@ internal static class FileSettings
 
         string Secret(string variable) => Variable(variable) ?? throw new SettingsException(
             $"{SettingKeys.FilesStore} is s3, and the variable {variable} is not set.");
+    }
+
+    private static Uri? Endpoint(SettingValue setting)
+    {
+        if (setting.Value is not { Length: > 0 } text)
+        {
+            return null;
+        }
+
+        // Not quoted: somebody may have put a secret into it.
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            && url.UserInfo.Length == 0
+                ? url : throw new SettingsException($"{SettingKeys.S3Endpoint} ({setting.Source}): "
+                    + "give a URL with http or https, and without credentials.");
     }
 
     private static long Number(IReadOnlyDictionary<string, SettingValue> values, string key) =>

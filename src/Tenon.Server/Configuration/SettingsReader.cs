@@ -153,7 +153,11 @@ public static class SettingsReader
         {
             Fallbacks = [.. fallbacks.Select(model => model.GetString()
                 ?? throw new SettingsException($"{path}: a fallback in {RoutesKey} must be a model's name."))],
+            SeesImages = Flag("images"),
+            SeesDocuments = Flag("documents"),
         };
+
+        bool Flag(string name) => !route.TryGetProperty(name, out var value) || value.GetBoolean();
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
     }

@@ -57,7 +57,7 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var rows = context.Files.AsNoTracking()
-            .Where(row => query.ScopeId == null || row.ScopeId == query.ScopeId);
+            .Where(row => !row.IsUnlisted && (query.ScopeId == null || row.ScopeId == query.ScopeId));
         rows = query switch
         {
             { OlderThan: { } id } => rows.Where(row => string.Compare(row.Id, id) < 0).OrderByDescending(row => row.Id),

@@ -52,6 +52,9 @@ public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, 
 
         var shown = new Dictionary<string, Func<ContentBlock, ContentBlock>>();
         var bytesLeft = MediaLimits.RequestBytesMax;
+        var images = ModelMedias.Blocks(request).Count(block => block is ImageBlock);
+        var imagesLeft = MediaLimits.RequestImagesMax
+            - ModelMedias.Blocks(request).Count(block => block is ImageBlock && ModelMedias.FileId(block) is null);
         var found = (await files.Find(ids.ToHashSet(), cancellationToken)).ToDictionary(file => file.Record.Id);
 
         // The newest come first: when not all of them fit, the conversation is about those.
@@ -67,7 +70,15 @@ public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, 
             }
 
             bytesLeft -= size;
-            shown[id] = await Load(found.GetValueOrDefault(id), cancellationToken) is { } source
+            var source = await Load(found.GetValueOrDefault(id), cancellationToken);
+            if (source is { Type: "base64", MediaType: not MediaTypes.Pdf }
+                && TooMany(source, images, ref imagesLeft, uses) is { } reason)
+            {
+                shown[id] = _ => ContentBlock.Of($"[The file {id} that stood here is left out: {reason}]");
+                continue;
+            }
+
+            shown[id] = source is not null
                 ? block => Show(block, source)
                 : _ => ContentBlock.Of($"[The file {id} that stood here is gone: it was deleted or has expired.]");
         }
@@ -77,6 +88,23 @@ public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, 
             Messages = [.. request.Messages.Select(message =>
                 message with { Content = [.. message.Content.Select(content => Fill(content, shown))] })],
         };
+    }
+
+    /// <summary>Why a picture cannot stand beside so many others; null when it can, or is none.</summary>
+    private static string? TooMany(MediaSource source, int images, ref int imagesLeft, int uses)
+    {
+        if (Picture.Of(Convert.FromBase64String(source.Data!)) is not { } picture)
+        {
+            return null;
+        }
+
+        imagesLeft -= uses;
+        return imagesLeft < 0 ? $"one request has at most {MediaLimits.RequestImagesMax} pictures."
+            : images > MediaLimits.LargeImagesMax
+                && Math.Max(picture.Width, picture.Height) > MediaLimits.ManySideMax
+                ? $"of more than {MediaLimits.LargeImagesMax} pictures in one request, none has more than "
+                    + $"{MediaLimits.ManySideMax} pixels a side."
+            : null;
     }
 
     private static ModelContent Fill(

@@ -126,7 +126,13 @@ internal sealed class HandConnection : IAsyncDisposable
 
                 var frame = new byte[length];
                 await _stream.ReadExactlyAsync(frame);
-                Take(JsonSerializer.Deserialize(frame, HandJson.Default.HandReply));
+                var reply = JsonSerializer.Deserialize(frame, HandJson.Default.HandReply);
+                if (!await ReadParts(reply?.Parts ?? []))
+                {
+                    break;
+                }
+
+                Take(reply);
             }
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException or JsonException)
@@ -140,6 +146,24 @@ internal sealed class HandConnection : IAsyncDisposable
         {
             answer.TrySetException(Lost(null));
         }
+    }
+
+    /// <summary>Reads what follows a frame. False when it is more than was agreed on: then this is no hand.</summary>
+    private async Task<bool> ReadParts(IReadOnlyList<HandPart> parts)
+    {
+        if (parts.Count > HandMedia.PartsMax || parts.Any(part => part.Bytes < 0)
+            || parts.Sum(part => (long)part.Bytes) > HandMedia.AnswerBytesMax)
+        {
+            return false;
+        }
+
+        foreach (var part in parts.Where(part => part.Bytes > 0))
+        {
+            part.Content = new byte[part.Bytes];
+            await _stream.ReadExactlyAsync(part.Content);
+        }
+
+        return true;
     }
 
     private void Take(HandReply? reply)

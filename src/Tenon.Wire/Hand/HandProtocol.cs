@@ -93,6 +93,9 @@ public sealed record HandReply
 
     public bool IsError { get; init; }
 
+    /// <summary>The tool's answer in pieces, in place of <see cref="Text"/>, when there is more to it.</summary>
+    public IReadOnlyList<HandPart>? Parts { get; init; }
+
     /// <summary>Names this life of the hand, for a hello.</summary>
     public string? Instance { get; init; }
 
@@ -103,6 +106,37 @@ public sealed record HandReply
 
     /// <summary>Set when the request itself was wrong; never for a tool's failure.</summary>
     public string? Fault { get; init; }
+}
+
+/// <summary>
+/// A piece of a tool's answer: a text, or a picture or a PDF. The bytes of those follow the reply's frame as they are,
+/// in the order of the pieces.
+/// </summary>
+public sealed record HandPart
+{
+    public string? Text { get; init; }
+
+    /// <summary>The name of the file that was read; null for a text.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>How many bytes follow; 0 for a text.</summary>
+    public int Bytes { get; init; }
+
+    /// <summary>The bytes, once they have come.</summary>
+    [JsonIgnore]
+    public byte[]? Content { get; set; }
+}
+
+/// <summary>Pictures and PDFs in a tool's answer.</summary>
+public static class HandMedia
+{
+    public const string Pdf = "application/pdf";
+
+    /// <summary>Bytes of all of them in one answer: what one request to a model can carry.</summary>
+    public const int AnswerBytesMax = 20 * 1024 * 1024;
+
+    /// <summary>Pieces of one answer: pictures with texts between them.</summary>
+    public const int PartsMax = 64;
 }
 
 /// <summary>The JSON contract between the server and its hands.</summary>
