@@ -36,9 +36,7 @@ internal static class FileTraffic
         var server = new SoakServer(model.Url, run.Postgres, ("TENON_FILES_MAX_MB", "2048"));
         try
         {
-            server.Start();
-            await server.Ready(CancellationToken.None);
-            await Upload(server, PieceBytes);
+            await Start(server);
             await Pass(run, server);
             await Listed(run, server);
         }
@@ -51,24 +49,34 @@ internal static class FileTraffic
         }
     }
 
+    private static async Task Start(SoakServer server)
+    {
+        server.Start();
+        await server.Ready(CancellationToken.None);
+        await Upload(server, PieceBytes);
+    }
+
     private static async Task Pass(BenchRun run, SoakServer server)
     {
         var floor = await WriteBare(server.Data);
-        var (file, took, peak) = await Watched(server, () => Upload(server, Bytes));
-        Report(run, "uploaded", took, floor, peak);
+        var (file, took, memory) = await Watched(server, () => Upload(server, Bytes));
+        Report(run, "uploaded", took, floor, memory);
 
         var session = await NewSession(server, $$"""
             ,"resources":[{"type":"file","file_id":"{{file}}","mount_path":"/f"}]
             """);
-        (var output, _, peak) = await Watched(server, async () =>
+        (var output, _, memory) = await Watched(server, async () =>
         {
             await Send(server, session, Copy);
             return await Until(server, files => Find(files, "large.bin"));
         });
-        Memory(run, "copied to the outputs and kept", peak);
+        Memory(run, "copied to the outputs and kept", memory);
 
-        (_, took, peak) = await Watched(server, () => Download(server, output.GetProperty("id").GetString()!));
-        Report(run, "downloaded", took, floor, peak);
+        // Another process, so that what the session has cost does not stand in the figure.
+        await server.Kill();
+        await Start(server);
+        (_, took, memory) = await Watched(server, () => Download(server, output.GetProperty("id").GetString()!));
+        Report(run, "downloaded", took, floor, memory);
     }
 
     private static async Task Listed(BenchRun run, SoakServer server)
@@ -98,21 +106,28 @@ internal static class FileTraffic
             : Reply.Text("done");
     }
 
-    /// <summary>What the work gave, how long it took, and what the server held at most meanwhile, in MB.</summary>
-    private static async Task<(T Result, TimeSpan Took, double PeakMb)> Watched<T>(
+    /// <summary>What the work gave, how long it took, and what the server held before and at most meanwhile, in MB.
+    /// </summary>
+    private static async Task<(T Result, TimeSpan Took, (double Before, double Peak) Memory)> Watched<T>(
         SoakServer server, Func<Task<T>> work)
     {
         await File.WriteAllTextAsync($"/proc/{server.Pid}/clear_refs", ResetPeak);
+        var before = Peak(server);
         var begun = Stopwatch.GetTimestamp();
         var result = await work();
         var took = Stopwatch.GetElapsedTime(begun);
-        var line = File.ReadLines($"/proc/{server.Pid}/status")
-            .Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return (result, took, double.Parse(
-            line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024);
+        return (result, took, (before, Peak(server)));
     }
 
-    private static void Report(BenchRun run, string what, TimeSpan took, TimeSpan floor, double peakMb)
+    private static double Peak(SoakServer server)
+    {
+        var line = File.ReadLines($"/proc/{server.Pid}/status")
+            .Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return double.Parse(
+            line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+    }
+
+    private static void Report(BenchRun run, string what, TimeSpan took, TimeSpan floor, (double, double) memory)
     {
         run.Add(new Measure
         {
@@ -120,13 +135,14 @@ internal static class FileTraffic
             MoreIsBetter = true, Floor = Bytes / Megabyte / floor.TotalSeconds, FloorIs = "written to the disk, bare",
             Ratio = floor / took,
         });
-        Memory(run, what, peakMb);
+        Memory(run, what, memory, MemoryMbMax);
     }
 
-    private static void Memory(BenchRun run, string what, double peakMb) => run.Add(new Measure
+    private static void Memory(
+        BenchRun run, string what, (double Before, double Peak) memory, double? reach = null) => run.Add(new Measure
     {
-        Name = Name, What = $"resident memory of the server at most, while 1 GiB is {what}", Here = peakMb, Unit = "MB",
-        Reach = MemoryMbMax,
+        Name = Name, What = $"resident memory of the server at most, while 1 GiB is {what}", Here = memory.Peak,
+        Unit = "MB", Reach = reach, Floor = memory.Before, FloorIs = "before", Ratio = memory.Peak / memory.Before,
     });
 
     private static async Task<TimeSpan> WriteBare(string folder)
