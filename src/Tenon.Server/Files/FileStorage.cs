@@ -39,5 +39,5 @@ public sealed record S3Place
     public string KeyOf(string name) => Prefix + name;
 
     /// <summary>Without the secrets, so that printing a configuration shows none.</summary>
-    public override string ToString() => $"S3Place({Bucket}/{Prefix} at {Endpoint?.ToString() ?? Region})";
+    public override string ToString() => $"the bucket {Bucket}/{Prefix} at {Endpoint?.ToString() ?? Region}";
 }
