@@ -52,7 +52,7 @@ internal static class FileTraffic
     private static async Task Start(SoakServer server)
     {
         server.Start();
-        await server.Ready(CancellationToken.None);
+        await server.Ready();
         await Upload(server, PieceBytes);
     }
 

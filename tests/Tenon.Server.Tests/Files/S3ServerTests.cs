@@ -1,6 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using System.Collections;
 using System.Text;
+using Tenon.Server.Configuration;
 using Tenon.Server.Files;
 using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
@@ -97,6 +99,38 @@ public sealed class S3ServerTests : IAsyncLifetime
         (await _server.Delete($"/v1/files/{file}")).Ok();
 
         await Until(() => _s3.Names.Count == 0 && Directory.GetFiles(Folder).Length == 0);
+    }
+
+    [Fact]
+    public async Task The_settings_lead_to_the_bucket()
+    {
+        using var folder = new TempFolder();
+        var settings = SettingsReader.Read(
+            ["--data", folder.Path, "--files-store", "s3", "--s3-bucket", S3Service.Bucket, "--s3-endpoint", _s3.Url],
+            new Hashtable
+            {
+                ["AWS_ACCESS_KEY_ID"] = S3Service.KeyId, ["AWS_SECRET_ACCESS_KEY"] = S3Service.Secret,
+            });
+        await using var app = TenonServer.Build(settings, out _);
+        await using var blob = app.Services.GetRequiredService<IBlobStore>().Begin("file_a");
+
+        await blob.Keep(Cancelled);
+
+        Assert.Equal(["file_a"], _s3.Names);
+    }
+
+    [Fact]
+    public async Task The_doctor_tries_the_store_and_leaves_nothing_there()
+    {
+        var found = await FileSettings.Probe(_s3.Place, Cancelled);
+        var refused = await FileSettings.Probe(_s3.Place with { AccessKeyId = "AKIAWRONG" }, Cancelled);
+
+        Assert.True(found.Held, found.Detail);
+        Assert.False(refused.Held);
+        Assert.EndsWith("The store of the files answered 403 SignatureDoesNotMatch.", refused.Detail,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain(S3Service.Secret, $"{found}{refused}", StringComparison.Ordinal);
+        Assert.Empty(_s3.Names);
     }
 
     /// <summary>What this machine would do after a long time: nothing of the store is here.</summary>
