@@ -117,7 +117,11 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
         {
             var scopes = context.Files.Where(
                 row => row.ScopeId != null && !context.Sessions.Any(session => session.Id == row.ScopeId));
-            await DeleteAll(await scopes.Select(row => row.Id).ToListAsync(cancellationToken), cancellationToken);
+            if (await scopes.Select(row => row.Id).ToListAsync(cancellationToken) is { Count: > 0 } orphans)
+            {
+                await DeleteAll(orphans, cancellationToken);
+            }
+
             await context.Outputs.Where(row => !context.Sessions.Any(session => session.Id == row.SessionId))
                 .ExecuteDeleteAsync(cancellationToken);
             var names = await context.Files.Select(row => row.Blob).ToListAsync(cancellationToken);
