@@ -70,9 +70,9 @@ internal sealed class SoakServer : IAsyncDisposable
 
     public async Task Kill()
     {
-        await _program!.Kill();
-        await _program.DisposeAsync();
-        _program = null;
+        // Whoever disposes this meanwhile, because a session failed, must not find what is disposed here.
+        await using var program = Interlocked.Exchange(ref _program, null)!;
+        await program.Kill();
     }
 
     /// <summary>
@@ -89,9 +89,9 @@ internal sealed class SoakServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_program is not null)
+        if (Interlocked.Exchange(ref _program, null) is { } program)
         {
-            await _program.DisposeAsync();
+            await program.DisposeAsync();
         }
 
         Client.Dispose();
