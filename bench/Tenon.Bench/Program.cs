@@ -56,6 +56,7 @@ var benchmarks = new Dictionary<string, Func<BenchRun, Task>>
     },
     ["egress"] = EgressLoad.Run,
     ["recovery"] = Recovery.Run,
+    ["files"] = FileTraffic.Run,
 };
 var names = args.TakeWhile(arg => !arg.StartsWith('-')).ToList();
 if (names.Count == 0 || args.Contains("--help"))

@@ -54,6 +54,9 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
         }
     }
 
+    /// <summary>Says something that was not asked for. A server that is gone hears nothing.</summary>
+    public void Tell(string word) => Send(new HandReply { Id = HandEvents.Id, Event = word });
+
     private bool Fill(Span<byte> buffer)
     {
         while (buffer.Length > 0)
@@ -113,10 +116,22 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
     private async Task Answer(long id, Task<ToolAnswer> call)
     {
         var answer = await call;
-        Send(new HandReply { Id = id, Text = answer.Text, IsError = answer.IsError });
+        if (answer.Parts.Count == 0)
+        {
+            Send(new HandReply { Id = id, Text = answer.Text, IsError = answer.IsError });
+            return;
+        }
+
+        var parts = answer.Parts.Select(part => new HandPart
+        {
+            Text = part.Text, Name = part.Name, Bytes = part.Bytes?.Length ?? 0,
+        });
+        Send(new HandReply { Id = id, Parts = [.. parts], IsError = answer.IsError },
+            [.. answer.Parts.Select(part => part.Bytes).OfType<byte[]>()]);
     }
 
-    private void Send(HandReply reply)
+    /// <param name="bytes">What follows the frame, as it is.</param>
+    private void Send(HandReply reply, params ReadOnlySpan<byte[]> bytes)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(reply, HandJson.Default.HandReply);
         var frame = new byte[LengthBytes + body.Length];
@@ -126,9 +141,10 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
         {
             try
             {
-                for (var sent = 0; sent < frame.Length;)
+                SendWhole(frame);
+                foreach (var piece in bytes)
                 {
-                    sent += socket.Send(frame.AsSpan(sent));
+                    SendWhole(piece);
                 }
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
@@ -136,6 +152,14 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
                 // Half a frame may be out: this connection is over. The receipt keeps the answer.
                 socket.Dispose();
             }
+        }
+    }
+
+    private void SendWhole(byte[] bytes)
+    {
+        for (var sent = 0; sent < bytes.Length;)
+        {
+            sent += socket.Send(bytes.AsSpan(sent));
         }
     }
 }

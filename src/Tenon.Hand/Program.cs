@@ -29,6 +29,8 @@ using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescript
 using var tools = new Toolbox(new Children());
 var receipts = new Receipts(tools);
 EgressRelay.Start();
+var outputs = new OutputsWatch();
+outputs.Start();
 using var slots = new SemaphoreSlim(ToolLimits.Connections);
 
 // A server that died between starting this sandbox and writing it down would leave it for ever.
@@ -41,5 +43,5 @@ while (true)
 {
     slots.Wait();
     var connection = new Connection(listener.Accept(), args[0], receipts);
-    new Thread(() => { connection.Serve(); slots.Release(); }, 256 * 1024) { IsBackground = true }.Start();
+    new Thread(() => { outputs.Serve(connection); slots.Release(); }, 256 * 1024) { IsBackground = true }.Start();
 }

@@ -16,7 +16,7 @@ internal sealed class Receipts(Toolbox tools)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Receipt> _receipts = new(StringComparer.Ordinal);
     private readonly Queue<Receipt> _finished = new();
-    private long _keptChars;
+    private long _keptBytes;
     private int _kept;
 
     public Task<ToolAnswer> Call(string toolUseId, string tool, JsonElement input)
@@ -90,11 +90,11 @@ internal sealed class Receipts(Toolbox tools)
 
         lock (_gate)
         {
-            receipt.Chars = answer.Text.Length;
+            receipt.Bytes = answer.Size;
             receipt.Answer.SetResult(answer);
             _finished.Enqueue(receipt);
             _kept++;
-            _keptChars += receipt.Chars;
+            _keptBytes += receipt.Bytes;
             MakeRoom();
         }
     }
@@ -102,7 +102,7 @@ internal sealed class Receipts(Toolbox tools)
     // NOTE: the id stays when the answer goes, since a call must not run twice.
     private void MakeRoom()
     {
-        while ((_kept > ToolLimits.Receipts || _keptChars > ToolLimits.ReceiptChars)
+        while ((_kept > ToolLimits.Receipts || _keptBytes > ToolLimits.ReceiptBytes)
             && _finished.TryDequeue(out var old))
         {
             if (!old.IsDropped)
@@ -124,7 +124,7 @@ internal sealed class Receipts(Toolbox tools)
         {
             receipt.IsDropped = true;
             _kept--;
-            _keptChars -= receipt.Chars;
+            _keptBytes -= receipt.Bytes;
         }
     }
 
@@ -135,7 +135,7 @@ internal sealed class Receipts(Toolbox tools)
 
         public CancellationTokenSource Cancellation { get; } = new();
 
-        public long Chars { get; set; }
+        public long Bytes { get; set; }
 
         public bool IsDropped { get; set; }
 

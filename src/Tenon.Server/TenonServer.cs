@@ -13,6 +13,7 @@ using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
+using Tenon.Server.Tools;
 using Tenon.Wire;
 
 namespace Tenon.Server;
@@ -85,7 +86,13 @@ public static class TenonServer
         services.AddSingleton<EventLog>();
         services.AddSingleton<AgentStore>();
         services.AddSingleton<EnvironmentStore>();
-        services.AddSingleton(provider => new BlobFolder(provider.GetRequiredService<DataFolder>().BlobsPath));
+        services.AddSingleton(settings.Files);
+        services.AddSingleton<IBlobStore>(provider =>
+        {
+            var path = provider.GetRequiredService<DataFolder>().BlobsPath;
+            return settings.Files.S3 is { } place
+                ? new S3Blobs(place, path, provider.GetRequiredService<ILogger<S3Blobs>>()) : new BlobFolder(path);
+        });
         services.AddSingleton<FileStore>();
         services.AddSingleton<SessionStore>();
     }
@@ -97,7 +104,7 @@ public static class TenonServer
         services.AddSingleton<ModelRoutes>();
         services.AddSingleton<IModel>(provider => new ModelFiles(
             provider.GetRequiredService<ModelRoutes>(), provider.GetRequiredService<FileStore>(),
-            provider.GetRequiredService<BlobFolder>(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IBlobStore>(), provider.GetRequiredService<TimeProvider>()));
     }
 
     private static void AddSandboxes(IServiceCollection services, Settings settings)
@@ -134,10 +141,13 @@ public static class TenonServer
     {
         services.AddSingleton<SessionRules>();
         services.AddSingleton<SessionServices>();
+        services.AddSingleton<ShownMedia>();
+        services.AddSingleton<KeepMedia>(provider => provider.GetRequiredService<ShownMedia>().Keep);
         services.AddSingleton<SessionFileRules>();
         services.AddSingleton<FileSourceRules>();
         services.AddSingleton<SessionOutputs>();
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
+        services.AddHostedService<OutputWatch>();
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 
 namespace Tenon.Wire;
@@ -34,9 +35,16 @@ public sealed class IdSource(TimeProvider clock)
         var (ms, counter) = Tick();
         Span<byte> random = stackalloc byte[8];
         RandomNumberGenerator.Fill(random);
-        var value = ((UInt128)(ulong)ms << 80) | ((UInt128)counter << 64) | BitConverter.ToUInt64(random);
+        return Text(prefix, ((UInt128)(ulong)ms << 80) | ((UInt128)counter << 64) | BitConverter.ToUInt64(random));
+    }
 
-        return string.Create(prefix.Length + Length, (prefix, value), static (span, state) =>
+    /// <summary>The id that a hash stands for: always the same, and in no order.</summary>
+    /// <param name="hash">At least 16 bytes, of a hash that nobody can steer.</param>
+    public static string Of(string prefix, ReadOnlySpan<byte> hash) =>
+        Text(prefix, BinaryPrimitives.ReadUInt128BigEndian(hash));
+
+    private static string Text(string prefix, UInt128 value) =>
+        string.Create(prefix.Length + Length, (prefix, value), static (span, state) =>
         {
             state.prefix.CopyTo(span);
             var rest = state.value;
@@ -46,7 +54,6 @@ public sealed class IdSource(TimeProvider clock)
                 rest /= 58;
             }
         });
-    }
 
     private (long Ms, ushort Counter) Tick()
     {

@@ -44,6 +44,16 @@ public sealed class TypeScriptTests(Lab lab)
         Reply.Text("done"));
 
     [Fact]
+    public async Task Pictures_of_the_user_and_of_a_tool_are_shown_to_the_model()
+    {
+        var model = lab.Model(Reply.ToolUse("read", new { file_path = "/uploads/a.png" }), Reply.Text("It is."));
+
+        await Run("pictures.mjs", model);
+
+        Assert.Equal([1, 2], model.Requests.Select(PicturesIn));
+    }
+
+    [Fact]
     public Task A_forked_session_goes_on_with_the_files() => Run(
         "fork.mjs",
         Reply.ToolUse("bash", new { command = "echo of the first > note" }),
@@ -87,13 +97,18 @@ public sealed class TypeScriptTests(Lab lab)
             .Select(line => line[Mark.Length..].Trim())));
     }
 
-    private async Task<string> Run(string program, params Reply[] replies)
+    private static int PicturesIn(System.Text.Json.JsonElement request) =>
+        request.GetRawText().Split($"\"data\":\"{Convert.ToBase64String(MediaSamples.Png)}\"").Length - 1;
+
+    private Task<string> Run(string program, params Reply[] replies) => Run(program, lab.Model(replies));
+
+    private async Task<string> Run(string program, ModelScript model)
     {
         var variables = new Dictionary<string, string>
         {
             ["ANTHROPIC_BASE_URL"] = lab.Server.Url,
             ["ANTHROPIC_API_KEY"] = ServerProcess.ApiKey,
-            ["CONFORMANCE_MODEL"] = lab.Model(replies).Name,
+            ["CONFORMANCE_MODEL"] = model.Name,
         };
         var folder = Repository.PathTo("tests/Tenon.Conformance/typescript");
 

@@ -27,7 +27,8 @@ internal sealed class SoakServer : IAsyncDisposable
 
     /// <param name="modelUrl">The scripted model service.</param>
     /// <param name="postgres">A connection string; null for SQLite.</param>
-    public SoakServer(string modelUrl, string? postgres)
+    /// <param name="more">Settings that only this child has.</param>
+    public SoakServer(string modelUrl, string? postgres, params ReadOnlySpan<(string Variable, string Value)> more)
     {
         var variables = new Dictionary<string, string>
         {
@@ -38,6 +39,11 @@ internal sealed class SoakServer : IAsyncDisposable
         if (postgres is not null)
         {
             variables["TENON_POSTGRES"] = postgres;
+        }
+
+        foreach (var (variable, value) in more)
+        {
+            variables[variable] = value;
         }
 
         _variables = variables;
@@ -52,6 +58,9 @@ internal sealed class SoakServer : IAsyncDisposable
         Path.Combine(Path.GetTempPath(), "tenon-soak-" + Path.GetRandomFileName()),
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute).FullName;
+
+    /// <summary>The present child: the launcher becomes the server.</summary>
+    public int Pid => _program!.Pid;
 
     /// <summary>What the present child has said.</summary>
     public string Output => _program?.Output ?? "";

@@ -56,6 +56,9 @@ internal sealed partial class CommandOutput(string toolUseId) : IDisposable
         return cut ? $"[output truncated]\n{text}\n{WhereTheRestIs()}" : text;
     }
 
+    /// <summary>A text without the sequences that only a terminal understands.</summary>
+    public static string Plain(string text) => Ansi().Replace(text, "");
+
     public void Dispose() => _spool?.Dispose();
 
     private string WhereTheRestIs()

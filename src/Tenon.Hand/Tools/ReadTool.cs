@@ -1,9 +1,13 @@
 using System.Globalization;
 using System.Text;
+using Tenon.Wire.Content;
 
 namespace Tenon.Hand.Tools;
 
-/// <summary><c>read</c>: a text file, or the lines of it that were asked for.</summary>
+/// <summary>
+/// <c>read</c>: a text file, or the lines of it that were asked for; pictures and PDFs as they are, and notebooks cell
+/// by cell.
+/// </summary>
 internal static class ReadTool
 {
     private const int ChunkBytes = 64 * 1024;
@@ -17,6 +21,22 @@ internal static class ReadTool
         var probed = file.ReadAtLeast(probe, probe.Length, throwOnEndOfStream: false);
         file.Position = 0;
         var size = file.Length.ToString(CultureInfo.InvariantCulture);
+        if (Picture.TypeOf(probe.AsSpan(0, probed)) is not null)
+        {
+            return MediaFile.ReadPicture(file, shown);
+        }
+
+        if (probe.AsSpan(0, probed).StartsWith(MediaFile.PdfHead))
+        {
+            return MediaFile.ReadPdf(file, shown);
+        }
+
+        if (Notebook.IsNamed(shown) && Notebook.Read(file, shown, range) is { } notebook)
+        {
+            return notebook;
+        }
+
+        file.Position = 0;
         if (TextFile.IsBinary(probe.AsSpan(0, probed)))
         {
             throw new ToolFault($"read: {shown} is a binary file of {size} bytes; look into it with bash");

@@ -1,3 +1,5 @@
+using Tenon.Wire.Hand;
+
 namespace Tenon.Hand.Tools;
 
 /// <summary>Every limit of the tools. Where the wire's reference names one, it is that one (api E).</summary>
@@ -19,6 +21,20 @@ internal static class ToolLimits
 
     /// <summary>What a file tool reads into memory at most (api E).</summary>
     public const int FileBytes = 256 * 1024;
+
+    /// <summary>
+    /// A PDF, or all pictures of a notebook: all files of one request to a model have 20 MiB at most.
+    /// </summary>
+    public const int PdfBytes = HandMedia.AnswerBytesMax;
+
+    /// <summary>Pages of a PDF that providers take.</summary>
+    public const int PdfPages = 100;
+
+    /// <summary>A notebook with its pictures, which is parsed in memory.</summary>
+    public const int NotebookBytes = 32 * 1024 * 1024;
+
+    /// <summary>Pictures of a notebook in one answer: of more, providers take smaller ones only.</summary>
+    public const int NotebookPictures = 20;
 
     /// <summary>How far into a file its kind is judged: text has no NUL byte there.</summary>
     public const int BinaryProbeBytes = 8 * 1024;
@@ -43,8 +59,8 @@ internal static class ToolLimits
     /// <summary>Results kept until they are forgotten; a session has at most a few calls under way.</summary>
     public const int Receipts = 1024;
 
-    /// <summary>Bounds the text of all kept results together.</summary>
-    public const long ReceiptChars = 16L * 1024 * 1024;
+    /// <summary>Bounds what all kept results hold together: a few of the largest.</summary>
+    public const long ReceiptBytes = 48L * 1024 * 1024;
 
     /// <summary>A server connects in milliseconds after the start.</summary>
     public static readonly TimeSpan FirstConnection = TimeSpan.FromMinutes(1);

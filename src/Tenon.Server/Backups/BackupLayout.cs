@@ -36,6 +36,9 @@ internal sealed record BackupManifest
 
     /// <summary>The database is in the backup; else it is one of another server.</summary>
     public required bool HasDatabase { get; init; }
+
+    /// <summary>The bytes of files were not in the folder, and are not in the backup.</summary>
+    public bool BlobsElsewhere { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

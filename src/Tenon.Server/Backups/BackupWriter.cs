@@ -20,6 +20,9 @@ public sealed class BackupWriter(SandboxOptions sandboxes, TimeProvider clock, A
 
     private string DatabasePath => Path.Combine(_data, DataFolder.DatabaseName);
 
+    /// <summary>Whether the bytes of files are in the folder, and so in the backup.</summary>
+    public bool WithBlobs { get; init; } = true;
+
     /// <param name="target">The file to make; it must not be there.</param>
     /// <param name="withDatabase">False when the installation's database is not in the folder.</param>
     /// <exception cref="BackupException">There is no backup.</exception>
@@ -100,12 +103,16 @@ public sealed class BackupWriter(SandboxOptions sandboxes, TimeProvider clock, A
             new BackupManifest
             {
                 Format = BackupManifest.CurrentFormat, MadeAt = clock.GetUtcNow(), IsRoot = SandboxFiles.IsRoot,
-                HasDatabase = withDatabase,
+                HasDatabase = withDatabase, BlobsElsewhere = !WithBlobs,
             },
             BackupJson.Default.BackupManifest));
         AddKeys(archive);
         using var copy = withDatabase ? Copy(copyPath) : null;
-        AddBlobs(archive, copy);
+        if (WithBlobs)
+        {
+            AddBlobs(archive, copy);
+        }
+
         AddSandboxes(archive, copy);
         if (copy is not null)
         {

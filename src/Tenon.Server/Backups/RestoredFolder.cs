@@ -188,7 +188,7 @@ public sealed class RestoredFolder(SandboxOptions sandboxes, TimeProvider clock,
             throw new BackupException($"The database in the backup is damaged, and nothing was restored: {problem}");
         }
 
-        if (database.Blobs(clock.GetUtcNow()).FirstOrDefault(
+        if (!manifest.BlobsElsewhere && database.Blobs(clock.GetUtcNow()).FirstOrDefault(
             blob => !File.Exists(Path.Combine(_data, BackupLayout.Blobs + blob))) is { } missing)
         {
             throw new BackupException($"The backup lacks the bytes of the file {missing}, and nothing was restored.");

@@ -46,9 +46,17 @@ public static class Backup
         return Try(output, cancellationToken =>
         {
             new BackupWriter(settings.Sandbox, TimeProvider.System, output.WriteLine)
-                .Write(target, hasDatabase, cancellationToken);
+            {
+                WithBlobs = settings.Files.S3 is null,
+            }.Write(target, hasDatabase, cancellationToken);
             output.WriteLine($"{target} holds the installation, verified. It is as secret as the data folder.");
             SayWhatIsMissing(output, hasDatabase);
+            if (settings.Files.S3 is { } place)
+            {
+                output.WriteLine($"The bytes of files are not in it: they stay in {place}. Keep them there, with "
+                    + "versions or a replica of the bucket, at least as long as this backup; "
+                    + "docs/operations/backup.md says how.");
+            }
         });
     }
 

@@ -35,6 +35,11 @@ public static class Doctor
             held = Print("Sandbox self-test", probes);
         }
 
+        if (settings.Files.S3 is { } place)
+        {
+            Print("Files", [await FileSettings.Probe(place, CancellationToken.None)]);
+        }
+
         Print("Drivers usable here", await DriverSurvey.Run(settings.Sandbox, TimeProvider.System));
         Print("What this machine lacks", SandboxPrerequisites.Lacks(settings.Sandbox));
         Console.WriteLine();

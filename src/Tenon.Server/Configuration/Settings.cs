@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Tenon.Server.Billing;
 using Tenon.Server.Egress;
+using Tenon.Server.Files;
 using Tenon.Server.Images;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
@@ -29,6 +30,8 @@ public sealed record Settings
     public bool AllowUnsafeSandbox => this[SettingKeys.AllowUnsafeSandbox] == "true";
 
     public required SandboxOptions Sandbox { get; init; }
+
+    public FileStorage Files { get; init; } = new();
 
     public PackageMirrors Mirrors { get; init; } = new();
 
@@ -88,6 +91,13 @@ public static class SettingKeys
     public const string AllowedRanges = "egress.allowed_ranges";
     public const string PackageHosts = "egress.package_hosts";
     public const string ExtraRoots = "egress.extra_roots";
+    public const string FilesStore = "files.store";
+    public const string FileMegabytes = "files.max_mb";
+    public const string S3Bucket = "files.s3.bucket";
+    public const string S3Prefix = "files.s3.prefix";
+    public const string S3Region = "files.s3.region";
+    public const string S3Endpoint = "files.s3.endpoint";
+    public const string S3CacheMegabytes = "files.s3.cache_mb";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -151,6 +161,21 @@ public static class SettingKeys
             "hosts of package mirrors beside the public ones, with commas between"),
         new(ExtraRoots, "--extra-roots", "TENON_EXTRA_ROOTS", null,
             "a PEM file of authorities that sandboxes and their proxy trust beside the public ones"),
+        new(FilesStore, "--files-store", "TENON_FILES_STORE", "folder",
+            "where the bytes of files are: folder, in the data folder, or s3 (docs/operations/files.md)"),
+        new(FileMegabytes, "--files-max-mb", "TENON_FILES_MAX_MB", "500", "the size of one file in MiB")
+        {
+            Range = (1, 1024 * 1024),
+        },
+        new(S3Bucket, "--s3-bucket", "TENON_S3_BUCKET", null,
+            "the bucket; the credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        new(S3Prefix, null, "TENON_S3_PREFIX", "tenon/", "what every key begins with"),
+        new(S3Region, null, "TENON_S3_REGION", null, "the bucket's region; AWS_REGION when unset"),
+        new(S3Endpoint, "--s3-endpoint", "TENON_S3_ENDPOINT", null, "the URL of another service than Amazon's"),
+        new(S3CacheMegabytes, null, "TENON_S3_CACHE_MB", "10240", "how much of it is kept on this machine too, in MiB")
+        {
+            Range = (0, 1024 * 1024 * 1024),
+        },
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,

@@ -42,6 +42,7 @@ public static class SettingsReader
             Values = values,
             ModelServices = services with { Routes = routes },
             Sandbox = SandboxSettings.Read(values, Path.GetFullPath(values[SettingKeys.Data].Value!)),
+            Files = FileSettings.Read(values, variables),
             Egress = EgressSettings.Read(values, EgressSettings.ReadMirrors(values)),
             Mirrors = EgressSettings.ReadMirrors(values),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
@@ -152,7 +153,11 @@ public static class SettingsReader
         {
             Fallbacks = [.. fallbacks.Select(model => model.GetString()
                 ?? throw new SettingsException($"{path}: a fallback in {RoutesKey} must be a model's name."))],
+            SeesImages = Flag("images"),
+            SeesDocuments = Flag("documents"),
         };
+
+        bool Flag(string name) => !route.TryGetProperty(name, out var value) || value.GetBoolean();
 
         string? Text(string name) => route.TryGetProperty(name, out var value) ? value.GetString() : null;
     }

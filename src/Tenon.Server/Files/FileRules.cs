@@ -8,9 +8,6 @@ namespace Tenon.Server.Files;
 /// <summary>What a file may be called, and for how long its bytes are there (api A.12, B.11).</summary>
 public static class FileRules
 {
-    /// <summary>The documented size of one file.</summary>
-    public const long BytesMax = 500L * 1024 * 1024;
-
     public const int IdsMax = 100;
 
     private const int FilenameCharsMax = 255;

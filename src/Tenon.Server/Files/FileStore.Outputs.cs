@@ -17,9 +17,9 @@ public sealed partial class FileStore
 
     /// <summary>Makes a blob the file of an output, in place of the one that the path had.</summary>
     public async Task InsertOutput(
-        OutputRow output, FileRecord file, BlobFolder.NewBlob blob, CancellationToken cancellationToken)
+        OutputRow output, FileRecord file, NewBlob blob, CancellationToken cancellationToken)
     {
-        blob.Keep();
+        await blob.Keep(cancellationToken);
         await Alone(async context =>
         {
             var seen = await context.Outputs.SingleOrDefaultAsync(

@@ -11,7 +11,7 @@ namespace Tenon.Server.Files;
 /// The blob is there before its row, and goes after it: a crash leaves a stray blob, never a file without bytes.
 /// Copies and deletions take turns, so that nobody shares a blob while another finds it unused.
 /// </remarks>
-public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, BlobFolder blobs, TimeProvider clock)
+public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, IBlobStore blobs, TimeProvider clock)
     : IDisposable
 {
     /// <summary>How long an expired file's metadata can still be read (docs: file expiration).</summary>
@@ -22,9 +22,9 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
     public void Dispose() => _changes.Dispose();
 
     /// <summary>Keeps the blob and makes it a file.</summary>
-    public async Task Insert(FileRecord file, BlobFolder.NewBlob blob, CancellationToken cancellationToken)
+    public async Task Insert(FileRecord file, NewBlob blob, CancellationToken cancellationToken)
     {
-        blob.Keep();
+        await blob.Keep(cancellationToken);
         try
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -34,7 +34,7 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
         catch
         {
             // Whatever went wrong, there is no file of it.
-            blobs.Delete(file.Id);
+            blobs.Delete([file.Id]);
             throw;
         }
     }
@@ -57,7 +57,7 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var rows = context.Files.AsNoTracking()
-            .Where(row => query.ScopeId == null || row.ScopeId == query.ScopeId);
+            .Where(row => !row.IsUnlisted && (query.ScopeId == null || row.ScopeId == query.ScopeId));
         rows = query switch
         {
             { OlderThan: { } id } => rows.Where(row => string.Compare(row.Id, id) < 0).OrderByDescending(row => row.Id),
@@ -115,9 +115,13 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
     {
         await using (var context = await contexts.CreateDbContextAsync(cancellationToken))
         {
-            await context.Files
-                .Where(row => row.ScopeId != null && !context.Sessions.Any(session => session.Id == row.ScopeId))
-                .ExecuteDeleteAsync(cancellationToken);
+            var scopes = context.Files.Where(
+                row => row.ScopeId != null && !context.Sessions.Any(session => session.Id == row.ScopeId));
+            if (await scopes.Select(row => row.Id).ToListAsync(cancellationToken) is { Count: > 0 } orphans)
+            {
+                await DeleteAll(orphans, cancellationToken);
+            }
+
             await context.Outputs.Where(row => !context.Sessions.Any(session => session.Id == row.SessionId))
                 .ExecuteDeleteAsync(cancellationToken);
             var names = await context.Files.Select(row => row.Blob).ToListAsync(cancellationToken);
@@ -137,7 +141,7 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
         {
             // A copy expires with its original, so no file that lives has the blob of one that does not.
             var dead = context.Files.Where(row => row.ExpiresAt <= expired).Select(row => row.Blob).Distinct();
-            (await dead.ToListAsync(cancellationToken)).ForEach(blobs.Delete);
+            blobs.Delete(await dead.ToListAsync(cancellationToken));
         }, cancellationToken);
     }
 
@@ -162,9 +166,9 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
         var names = deleted.Select(row => row.Blob).ToHashSet();
         var used = await context.Files.Where(row => names.Contains(row.Blob)).Select(row => row.Blob)
             .ToListAsync(cancellationToken);
-        foreach (var name in names.Except(used))
+        if (names.Except(used).ToList() is { Count: > 0 } unused)
         {
-            blobs.Delete(name);
+            blobs.Delete(unused);
         }
     }
 
@@ -195,7 +199,7 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
         new(JsonSerializer.Deserialize(row.Body, WireJson.Default.FileRecord)!, row.Blob);
 }
 
-/// <summary>A file, and the name of its bytes in the <see cref="BlobFolder"/>.</summary>
+/// <summary>A file, and the name of its bytes in the <see cref="IBlobStore"/>.</summary>
 public sealed record StoredFile(FileRecord Record, string Blob);
 
 /// <summary>Which files to list. Of the two places at most one is given.</summary>

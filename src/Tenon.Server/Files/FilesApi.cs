@@ -17,7 +17,8 @@ public static class FilesApi
     public static void MapFiles(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/v1/files", Upload)
-            .WithMetadata(new BodyLimit(FileRules.BytesMax + UploadInput.FormBytesMax));
+            .WithMetadata(new BodyLimit(
+                routes.ServiceProvider.GetRequiredService<FileStorage>().BytesMax + UploadInput.FormBytesMax));
         routes.MapGet("/v1/files", List);
         routes.MapGet("/v1/files/{id}", Get);
         routes.MapGet("/v1/files/{id}/content", Download);
@@ -25,14 +26,14 @@ public static class FilesApi
     }
 
     private static async Task<IResult> Upload(
-        HttpRequest request, FileStore store, BlobFolder blobs, IdSource ids, TimeProvider clock)
+        HttpRequest request, FileStore store, IBlobStore blobs, FileStorage storage, IdSource ids, TimeProvider clock)
     {
         var cancelled = request.HttpContext.RequestAborted;
 
         // The list is in the order of ids, so the time of creation is that of the id.
         var (id, now) = (ids.Next(IdPrefix.File), clock.GetUtcNow());
         await using var blob = blobs.Begin(id);
-        var input = await UploadInput.Read(request.ContentType, request.Body, blob.Stream, cancelled);
+        var input = await UploadInput.Read(request.ContentType, request.Body, blob.Stream, storage.BytesMax, cancelled);
         var mimeType = MediaTypes.Of(input.ContentType, FileRules.LastComponent(input.Filename));
         var file = new FileRecord
         {
@@ -51,7 +52,7 @@ public static class FilesApi
         Body.Json((await Find(store, id, cancellationToken)).Record, WireJson.Default.FileRecord);
 
     private static async Task<IResult> Download(
-        string id, HttpResponse response, FileStore store, BlobFolder blobs, TimeProvider clock,
+        string id, HttpResponse response, FileStore store, IBlobStore blobs, TimeProvider clock,
         CancellationToken cancellationToken)
     {
         var (file, blob) = await Find(store, id, cancellationToken);
@@ -67,10 +68,11 @@ public static class FilesApi
                 "file_not_downloadable");
         }
 
-        var content = blobs.Open(blob) ?? throw ApiException.NotFound("File", id);
+        var content = await blobs.Open(blob, cancellationToken) ?? throw ApiException.NotFound("File", id);
 
         // What an agent wrote must not run as a page of this server.
         response.Headers.XContentTypeOptions = "nosniff";
+        response.ContentLength = file.SizeBytes;
         return TypedResults.Stream(content, file.MimeType, file.Filename);
     }
 

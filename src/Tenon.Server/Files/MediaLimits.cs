@@ -1,4 +1,5 @@
 using System.Text;
+using Tenon.Wire.Content;
 
 namespace Tenon.Server.Files;
 
@@ -20,8 +21,14 @@ public static class MediaLimits
     /// </summary>
     public const long RequestBytesMax = 20L * 1024 * 1024;
 
-    /// <summary>What providers take for one image.</summary>
-    private const long ImageBytesMax = 5L * 1024 * 1024;
+    /// <summary>Pictures that providers take in one request.</summary>
+    public const int RequestImagesMax = 100;
+
+    /// <summary>Of more pictures than these in one request, providers take none that is large.</summary>
+    public const int LargeImagesMax = 20;
+
+    /// <summary>Pixels of the longer side of a picture that is not large.</summary>
+    public const int ManySideMax = 2_000;
 
     /// <summary>About a million tokens: more fits into no model's window.</summary>
     private const long TextBytesMax = 4L * 1024 * 1024;
@@ -40,7 +47,7 @@ public static class MediaLimits
 
     public static long BytesMax(MediaKind kind) => kind switch
     {
-        MediaKind.Image => ImageBytesMax,
+        MediaKind.Image => Picture.BytesMax,
         MediaKind.Text => TextBytesMax,
         _ => RequestBytesMax,
     };
@@ -49,10 +56,10 @@ public static class MediaLimits
     /// Whether the bytes begin as its type does. A provider refuses a whole conversation with one wrong image in it.
     /// </summary>
     public static async Task<bool> IsWhatItSays(
-        StoredFile file, BlobFolder blobs, CancellationToken cancellationToken)
+        StoredFile file, IBlobStore blobs, CancellationToken cancellationToken)
     {
         var beginning = Beginnings.FirstOrDefault(known => known.Type == file.Record.MimeType).Beginning;
-        await using var content = beginning is null ? null : blobs.Open(file.Blob);
+        await using var content = beginning is null ? null : await blobs.Open(file.Blob, cancellationToken);
         if (content is null)
         {
             return true;

@@ -29,10 +29,11 @@ public sealed class UploadInput
     /// <summary>Null for a file that stays.</summary>
     public TimeSpan? Expiry { get; private set; }
 
-    /// <summary>Reads the whole form; the file's bytes go to <paramref name="target"/>.</summary>
+    /// <summary>Reads the whole form; the file's bytes, as many as it may have, go to <paramref name="target"/>.
+    /// </summary>
     /// <exception cref="ApiException">400 or 413, with the field.</exception>
     public static async Task<UploadInput> Read(
-        string? contentType, Stream body, Stream target, CancellationToken cancellationToken)
+        string? contentType, Stream body, Stream target, long bytesMax, CancellationToken cancellationToken)
     {
         var input = new UploadInput();
         var reader = new MultipartReader(BoundaryOf(contentType), body, BufferBytes);
@@ -43,13 +44,14 @@ public sealed class UploadInput
                 throw ApiException.Invalid("", $"The form has more than {PartsMax} parts.");
             }
 
-            await input.ReadPart(part, target, cancellationToken);
+            await input.ReadPart(part, target, bytesMax, cancellationToken);
         }
 
         return input._hasFile ? input : throw ApiException.Invalid("file", "field required");
     }
 
-    private async Task ReadPart(MultipartSection part, Stream target, CancellationToken cancellationToken)
+    private async Task ReadPart(
+        MultipartSection part, Stream target, long bytesMax, CancellationToken cancellationToken)
     {
         if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition))
         {
@@ -64,8 +66,8 @@ public sealed class UploadInput
                 _hasFile = true;
                 Filename = NameOf(disposition);
                 ContentType = part.ContentType;
-                SizeBytes = await Copy(part.Body, target, FileRules.BytesMax, cancellationToken)
-                    ?? throw new ApiException(Body.TooLarge(FileRules.BytesMax));
+                SizeBytes = await Copy(part.Body, target, bytesMax, cancellationToken)
+                    ?? throw new ApiException(Body.TooLarge(bytesMax));
                 break;
             case "expires_in_seconds":
                 Expiry = FileRules.Expiry(await Text("expires_in_seconds", part.Body, cancellationToken));

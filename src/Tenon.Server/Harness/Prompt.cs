@@ -14,6 +14,12 @@ public static class Prompt
 {
     private const int CharactersPerToken = 4;
 
+    /// <summary>What providers count for the largest picture that they show a model.</summary>
+    private const int ImageTokens = 1_600;
+
+    /// <summary>A document of some twenty pages: how many it has is not known here.</summary>
+    private const int DocumentTokens = 40_000;
+
     /// <summary>Where an agent with sandbox tools finds and leaves files (api F.1).</summary>
     private const string SandboxNote =
         "You work in a Linux sandbox of your own. The working directory is /workspace; its files are kept "
@@ -41,7 +47,7 @@ public static class Prompt
         };
     }
 
-    /// <summary>About how many tokens a message has, at four characters each; media count by their bytes.</summary>
+    /// <summary>About how many tokens a message has: four characters each, and so many for every picture.</summary>
     public static int EstimateTokens(ModelMessage message) => message.Content.Sum(content => content switch
     {
         ModelText text => text.Text.Length,
@@ -56,8 +62,9 @@ public static class Prompt
     private static int Characters(ContentBlock block) => block switch
     {
         TextBlock text => text.Text.Length,
-        ImageBlock image => image.Source.Data?.Length ?? 0,
-        DocumentBlock document => document.Source.Data?.Length ?? 0,
+        ImageBlock => ImageTokens * CharactersPerToken,
+        DocumentBlock { Source: { Type: "text", Data: { } text } } => text.Length,
+        DocumentBlock => DocumentTokens * CharactersPerToken,
         _ => 0,
     };
 

@@ -78,6 +78,9 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
                 LogUnavailable(context.Request.Path, exception);
                 return new Refusal(529, ErrorTypes.Overloaded,
                     DiskTrouble.Of(exception)?.Message ?? "The event log takes nothing now; try again shortly.", null);
+            case BlobsAwayException away:
+                LogBlobsAway(context.Request.Path, exception);
+                return new Refusal(503, ErrorTypes.Api, away.Message, null);
             case NotOwnerException:
                 return Refusal.Standby;
             case var fault when DatabaseFault.IsOutage(fault):
@@ -99,6 +102,9 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
 
     [LoggerMessage(LogLevel.Error, "The database did not answer {Path}")]
     private partial void DatabaseAway(string path, Exception exception);
+
+    [LoggerMessage(LogLevel.Error, "The store of the files did not answer {Path}")]
+    private partial void LogBlobsAway(string path, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "The log did not take what {Path} sent")]
     private partial void LogUnavailable(string path, Exception exception);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Tenon.Server.Files;
+using Tenon.Server.Storage;
 using Tenon.Wire.Content;
 
 namespace Tenon.Server.Models;
@@ -13,13 +14,25 @@ namespace Tenon.Server.Models;
 /// A file that is gone, or that no longer fits, becomes a sentence that says so: a conversation never ends because of
 /// one of its files.
 /// </remarks>
-public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, TimeProvider clock) : IModel
+public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, TimeProvider clock) : IModel
 {
     public async IAsyncEnumerable<ModelChunk> Stream(
         ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var filled = await Fill(request, cancellationToken);
-        await foreach (var chunk in inner.Stream(filled, cancellationToken))
+        ModelRequest? filled = null;
+        string? problem = null;
+        try
+        {
+            filled = await Fill(request, cancellationToken);
+        }
+        catch (BlobsAwayException exception)
+        {
+            // As when the model itself is away: the turn tries again.
+            problem = exception.Message;
+        }
+
+        await foreach (var chunk in filled is null
+            ? ServiceStream.Failed(ModelFaultKind.Unavailable, problem!) : inner.Stream(filled, cancellationToken))
         {
             yield return chunk;
         }
@@ -39,6 +52,9 @@ public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, 
 
         var shown = new Dictionary<string, Func<ContentBlock, ContentBlock>>();
         var bytesLeft = MediaLimits.RequestBytesMax;
+        var images = ModelMedias.Blocks(request).Count(block => block is ImageBlock);
+        var imagesLeft = MediaLimits.RequestImagesMax
+            - ModelMedias.Blocks(request).Count(block => block is ImageBlock && ModelMedias.FileId(block) is null);
         var found = (await files.Find(ids.ToHashSet(), cancellationToken)).ToDictionary(file => file.Record.Id);
 
         // The newest come first: when not all of them fit, the conversation is about those.
@@ -54,7 +70,15 @@ public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, 
             }
 
             bytesLeft -= size;
-            shown[id] = await Load(found.GetValueOrDefault(id), cancellationToken) is { } source
+            var source = await Load(found.GetValueOrDefault(id), cancellationToken);
+            if (source is { Type: "base64", MediaType: not MediaTypes.Pdf }
+                && TooMany(source, images, ref imagesLeft, uses) is { } reason)
+            {
+                shown[id] = _ => ContentBlock.Of($"[The file {id} that stood here is left out: {reason}]");
+                continue;
+            }
+
+            shown[id] = source is not null
                 ? block => Show(block, source)
                 : _ => ContentBlock.Of($"[The file {id} that stood here is gone: it was deleted or has expired.]");
         }
@@ -64,6 +88,23 @@ public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, 
             Messages = [.. request.Messages.Select(message =>
                 message with { Content = [.. message.Content.Select(content => Fill(content, shown))] })],
         };
+    }
+
+    /// <summary>Why a picture cannot stand beside so many others; null when it can, or is none.</summary>
+    private static string? TooMany(MediaSource source, int images, ref int imagesLeft, int uses)
+    {
+        if (Picture.Of(Convert.FromBase64String(source.Data!)) is not { } picture)
+        {
+            return null;
+        }
+
+        imagesLeft -= uses;
+        return imagesLeft < 0 ? $"one request has at most {MediaLimits.RequestImagesMax} pictures."
+            : images > MediaLimits.LargeImagesMax
+                && Math.Max(picture.Width, picture.Height) > MediaLimits.ManySideMax
+                ? $"of more than {MediaLimits.LargeImagesMax} pictures in one request, none has more than "
+                    + $"{MediaLimits.ManySideMax} pixels a side."
+            : null;
     }
 
     private static ModelContent Fill(
@@ -107,13 +148,13 @@ public sealed class ModelFiles(IModel inner, FileStore files, BlobFolder blobs, 
 
     private async Task<byte[]?> Read(StoredFile file, CancellationToken cancellationToken)
     {
-        await using var content = blobs.Open(file.Blob);
+        await using var content = await blobs.Open(file.Blob, cancellationToken);
         if (content is null)
         {
             return null;
         }
 
-        var bytes = new byte[content.Length];
+        var bytes = new byte[file.Record.SizeBytes];
         await content.ReadExactlyAsync(bytes, cancellationToken);
         return bytes;
     }

@@ -58,7 +58,8 @@ public sealed class ModelRoutes : IModel
         };
         return model is null
             ? ServiceStream.Failed(ModelFaultKind.Unauthorized, NotConfigured(request.Model, route.Service))
-            : model.Stream(request with { Model = route.Model ?? request.Model }, cancellationToken);
+            : model.Stream(
+                ModelMedias.Seen(request, route) with { Model = route.Model ?? request.Model }, cancellationToken);
     }
 
     public int ContextWindow(string model) => catalog.Find(Find(model).Model ?? model).MaxInputTokens;
@@ -101,6 +102,12 @@ public sealed record ModelRoute(string Pattern, string Service, string? Model = 
 {
     /// <summary>Models to ask in order when this one's tries are used up; each is routed by its own id.</summary>
     public IReadOnlyList<string> Fallbacks { get; init; } = [];
+
+    /// <summary>Whether the model sees pictures; one that does not is told that there is one.</summary>
+    public bool SeesImages { get; init; } = true;
+
+    /// <summary>Whether the service takes PDFs.</summary>
+    public bool SeesDocuments { get; init; } = true;
 }
 
 /// <summary>The model services of this installation; null is a service or a setting that is not there.</summary>

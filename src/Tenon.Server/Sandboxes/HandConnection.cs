@@ -20,22 +20,26 @@ internal sealed class HandConnection : IAsyncDisposable
     private long _lastId;
     private volatile bool _closed;
 
-    private HandConnection(Socket socket)
+    private readonly Action<string> _tell;
+
+    private HandConnection(Socket socket, Action<string> tell)
     {
-        _socket = socket;
+        (_socket, _tell) = (socket, tell);
         _stream = new NetworkStream(socket, ownsSocket: true);
         _reading = Read();
     }
 
     public bool IsOpen => !_closed;
 
-    public static async Task<HandConnection> Open(string socketPath, CancellationToken cancellationToken)
+    /// <param name="tell">Gets each of <see cref="HandEvents"/>; it must not wait.</param>
+    public static async Task<HandConnection> Open(
+        string socketPath, Action<string> tell, CancellationToken cancellationToken)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
-            return new HandConnection(socket);
+            return new HandConnection(socket, tell);
         }
         catch (SocketException exception)
         {
@@ -122,11 +126,13 @@ internal sealed class HandConnection : IAsyncDisposable
 
                 var frame = new byte[length];
                 await _stream.ReadExactlyAsync(frame);
-                if (JsonSerializer.Deserialize(frame, HandJson.Default.HandReply) is { } reply
-                    && _open.TryRemove(reply.Id, out var answer))
+                var reply = JsonSerializer.Deserialize(frame, HandJson.Default.HandReply);
+                if (!await ReadParts(reply?.Parts ?? []))
                 {
-                    answer.TrySetResult(reply);
+                    break;
                 }
+
+                Take(reply);
             }
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException or JsonException)
@@ -139,6 +145,36 @@ internal sealed class HandConnection : IAsyncDisposable
         foreach (var answer in _open.Values)
         {
             answer.TrySetException(Lost(null));
+        }
+    }
+
+    /// <summary>Reads what follows a frame. False when it is more than was agreed on: then this is no hand.</summary>
+    private async Task<bool> ReadParts(IReadOnlyList<HandPart> parts)
+    {
+        if (parts.Count > HandMedia.PartsMax || parts.Any(part => part.Bytes < 0)
+            || parts.Sum(part => (long)part.Bytes) > HandMedia.AnswerBytesMax)
+        {
+            return false;
+        }
+
+        foreach (var part in parts.Where(part => part.Bytes > 0))
+        {
+            part.Content = new byte[part.Bytes];
+            await _stream.ReadExactlyAsync(part.Content);
+        }
+
+        return true;
+    }
+
+    private void Take(HandReply? reply)
+    {
+        if (reply?.Event is { } word)
+        {
+            _tell(word);
+        }
+        else if (reply is not null && _open.TryRemove(reply.Id, out var answer))
+        {
+            answer.TrySetResult(reply);
         }
     }
 

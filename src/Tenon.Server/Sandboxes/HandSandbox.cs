@@ -1,3 +1,4 @@
+using Tenon.Wire.Content;
 using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
@@ -124,6 +125,29 @@ internal sealed class HandSandbox(
         }
     }
 
-    private static ToolOutput Output(HandReply reply) =>
-        reply.IsError ? ToolOutput.Error(reply.Text ?? "") : ToolOutput.Ok(reply.Text ?? "");
+    private static ToolOutput Output(HandReply reply) => reply switch
+    {
+        { IsError: true } => ToolOutput.Error(reply.Text ?? ""),
+        { Parts: { Count: > 0 } parts } => Output(parts),
+        _ => ToolOutput.Ok(reply.Text ?? ""),
+    };
+
+    private static ToolOutput Output(IReadOnlyList<HandPart> parts)
+    {
+        var content = new List<ContentBlock>();
+        var media = new List<ToolMedia>();
+        foreach (var part in parts)
+        {
+            if (part.Content is { } bytes)
+            {
+                media.Add(new ToolMedia(content.Count, part.Name ?? "", bytes));
+            }
+            else
+            {
+                content.Add(ContentBlock.Of(part.Text ?? ""));
+            }
+        }
+
+        return new ToolOutput(content, IsError: false) { Media = media };
+    }
 }

@@ -66,10 +66,18 @@ public sealed record SandboxCall(string ToolUseId, string Tool, JsonElement Inpu
 /// <summary>What a tool answers. A failure is an answer with <paramref name="IsError"/> that the model reads.</summary>
 public sealed record ToolOutput(IReadOnlyList<ContentBlock> Content, bool IsError)
 {
+    /// <summary>Pictures and PDFs of the answer, whose bytes have no place yet.</summary>
+    public IReadOnlyList<ToolMedia> Media { get; init; } = [];
+
     public static ToolOutput Ok(string text) => new([ContentBlock.Of(text)], false);
 
     public static ToolOutput Error(string text) => new([ContentBlock.Of(text)], true);
 }
+
+/// <summary>A picture or a PDF of an answer, as somebody says who is not trusted.</summary>
+/// <param name="Before">How many blocks of the content stand before it.</param>
+/// <param name="Name">Of the file that it was read from.</param>
+public sealed record ToolMedia(int Before, string Name, byte[] Bytes);
 
 /// <summary>
 /// A sandbox could not be started or was lost. The message is shown to the model and to the operator.

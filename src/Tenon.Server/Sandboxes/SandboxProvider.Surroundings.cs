@@ -1,10 +1,31 @@
 using System.Net.Sockets;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
 /// <content>What stands around a sandbox while it lives: its uploads, and its way out.</content>
 public sealed partial class SandboxProvider
 {
+    /// <summary>
+    /// Something in a session's outputs folder may have changed: gets the session's id, often, and must not wait.
+    /// </summary>
+    public event Action<string>? OutputsWritten;
+
+    /// <summary>
+    /// The files of a session whose sandbox lives; null when it does not. To look at them keeps nothing awake.
+    /// </summary>
+    public SandboxFolder? LiveFiles(string sessionId) =>
+        _slots.TryGetValue(sessionId, out var slot) && slot.Sandbox is { IsAlive: true }
+            ? _files.FolderOf(sessionId) : null;
+
+    private void Hear(string sessionId, string word)
+    {
+        if (word == HandEvents.OutputsWritten)
+        {
+            OutputsWritten?.Invoke(sessionId);
+        }
+    }
+
     private async Task Place(
         SandboxFolder folder, SandboxRecord record, string sessionId, CancellationToken cancellationToken)
     {

@@ -87,6 +87,9 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             if (await Attach(folder, slot.Use, cancellationToken) is { } found)
             {
                 slot.Sandbox = found;
+
+                // What it wrote while no server was there, nobody was told of.
+                OutputsWritten?.Invoke(sessionId);
                 await Place(folder, folder.ReadRecord()!, sessionId, cancellationToken);
                 return found;
             }
@@ -218,7 +221,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
                 // An earlier server may have frozen it, or died while its disk was held still.
                 _driver.Thaw(instance);
                 SessionDisk.Thaw(folder.Disk);
-                return await Greet(process, record, use, cancellationToken);
+                return await Greet(process, folder.Name, record, use, cancellationToken);
             }
             catch (SandboxException)
             {
@@ -250,7 +253,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
                 Driver = _driver.Name,
             };
             folder.WriteRecord(record);
-            var sandbox = await Greet(process, record, use, cancellationToken);
+            var sandbox = await Greet(process, folder.Name, record, use, cancellationToken);
             if (sandbox.Notice != record.Notice)
             {
                 folder.WriteRecord(record with { Notice = sandbox.Notice });
@@ -302,9 +305,10 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
     }
 
     private async Task<HandSandbox> Greet(
-        SandboxProcess process, SandboxRecord record, SandboxUse use, CancellationToken cancellationToken)
+        SandboxProcess process, string sessionId, SandboxRecord record, SandboxUse use,
+        CancellationToken cancellationToken)
     {
-        var connection = await HandConnection.Open(record.Socket!, cancellationToken);
+        var connection = await HandConnection.Open(record.Socket!, word => Hear(sessionId, word), cancellationToken);
         try
         {
             var hello = await connection.Ask(new HandRequest { Id = 0, Verb = HandVerbs.Hello }, cancellationToken)

@@ -10,7 +10,7 @@ namespace Tenon.Server.Sessions;
 /// Images and documents that name a file (api B.12): the file must be there, and of a kind and size that a model can be
 /// shown. It is read each time the model is asked, and may be gone by then.
 /// </summary>
-public sealed class FileSourceRules(FileStore files, BlobFolder blobs, TimeProvider clock)
+public sealed class FileSourceRules(FileStore files, IBlobStore blobs, TimeProvider clock)
 {
     /// <summary>The documented number for a session's initial events, used for every batch.</summary>
     private const int SourcesMax = 100;

@@ -1,6 +1,7 @@
 using Tenon.Server.Files;
 using Tenon.Server.Http;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Files;
 using Tenon.Wire.Sessions;
@@ -12,7 +13,7 @@ namespace Tenon.Server.Sessions;
 /// that it stays when the original is deleted. Which ones there are stands in the session's definition.
 /// </summary>
 public sealed class SessionFileRules(
-    SessionStore sessions, FileStore files, BlobFolder blobs, IdSource ids, TimeProvider clock)
+    SessionStore sessions, FileStore files, IBlobStore blobs, IdSource ids, TimeProvider clock)
 {
     /// <summary>Makes the session's copies, all or none; the caller then writes them into the definition.</summary>
     /// <remarks>
@@ -91,7 +92,28 @@ public sealed class SessionFileRules(
         var found = (await files.Find([.. resources.Select(resource => resource.FileId)], cancellationToken))
             .Where(file => !FileRules.IsExpired(file.Record, now))
             .ToDictionary(file => file.Record.Id, file => file.Blob);
-        return [.. resources.Where(resource => found.ContainsKey(resource.FileId)).Select(resource =>
-            new SandboxUpload(ResourceRules.Below(resource.MountPath), blobs.PathOf(found[resource.FileId])))];
+        var uploads = new List<SandboxUpload>();
+        foreach (var resource in resources.Where(resource => found.ContainsKey(resource.FileId)))
+        {
+            if (await FileOf(found[resource.FileId], cancellationToken) is { } path)
+            {
+                uploads.Add(new SandboxUpload(ResourceRules.Below(resource.MountPath), path));
+            }
+        }
+
+        return uploads;
+    }
+
+    private async Task<string?> FileOf(string blob, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await blobs.FileOf(blob, cancellationToken);
+        }
+        catch (BlobsAwayException exception)
+        {
+            // A sandbox without its files would mislead the model; the next call tries again.
+            throw new SandboxException($"The session's files are not to be had: {exception.Message}", exception);
+        }
     }
 }

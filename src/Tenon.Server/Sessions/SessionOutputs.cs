@@ -15,8 +15,8 @@ namespace Tenon.Server.Sessions;
 /// listed once can be downloaded whole. A file that changes while it is copied is left for the next look.
 /// </remarks>
 public sealed class SessionOutputs(
-    SessionStore sessions, FileStore files, BlobFolder blobs, SandboxProvider sandboxes, IdSource ids,
-    TimeProvider clock) : IDisposable
+    SessionStore sessions, FileStore files, IBlobStore blobs, FileStorage storage, SandboxProvider sandboxes,
+    IdSource ids, TimeProvider clock) : IDisposable
 {
     /// <summary>Looks at sessions side by side; two at one session would copy everything twice.</summary>
     private const int Gates = 32;
@@ -42,6 +42,16 @@ public sealed class SessionOutputs(
             }
         }, cancellationToken);
 
+    /// <summary>The same of a sandbox that lives, without making it live longer.</summary>
+    public Task Follow(string sessionId, CancellationToken cancellationToken) =>
+        Alone(sessionId, async () =>
+        {
+            if (sandboxes.LiveFiles(sessionId) is { } folder && await sessions.Exists(sessionId, cancellationToken))
+            {
+                await Look(sessionId, folder.Outputs, cancellationToken);
+            }
+        }, cancellationToken);
+
     /// <summary>Deletes the files of a session that is no more.</summary>
     public Task DeleteFiles(string sessionId, CancellationToken cancellationToken) =>
         Alone(sessionId, () => files.DeleteScope(sessionId, cancellationToken), cancellationToken);
@@ -55,7 +65,7 @@ public sealed class SessionOutputs(
         var bytesLeft = BytesMax;
         var isWhole = await OutputFolder.Walk(folder, async file =>
         {
-            if (file.Size > Math.Min(bytesLeft, FileRules.BytesMax))
+            if (file.Size > Math.Min(bytesLeft, storage.BytesMax))
             {
                 return;
             }

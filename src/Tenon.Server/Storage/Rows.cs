@@ -47,6 +47,9 @@ public sealed class FileRow
 
     public long? ExpiresAt { get; init; }
 
+    /// <summary>No list shows it: the log names it, for what a tool has shown the model.</summary>
+    public bool IsUnlisted { get; set; }
+
     public required string Body { get; init; }
 }
 

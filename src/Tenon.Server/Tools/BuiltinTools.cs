@@ -26,12 +26,13 @@ public static class BuiltinTools
             """),
         Tool(
             "read",
-            "Reads a text file.",
+            "Reads a text file. Pictures (PNG, JPEG, GIF, WebP) and PDFs are shown as they are, and Jupyter notebooks "
+                + "cell by cell.",
             """
             {"type":"object","required":["file_path"],"properties":{
               "file_path":{"type":"string","description":"Absolute, or relative to /workspace."},
               "view_range":{"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":2,
-                "description":"First and last line, counted from 1, both included; a last line of -1 is the end."}}}
+                "description":"First and last line or cell, counted from 1, both included; a last of -1 is the end."}}}
             """),
         Tool(
             "write",

@@ -8,7 +8,8 @@ namespace Tenon.Server.Tools;
 /// Runs the built-in tools of one session in its sandbox, which is opened by the first call that needs it.
 /// </summary>
 /// <remarks>A failure is a result that the model reads; only the caller's own cancellation throws.</remarks>
-public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
+/// <param name="keep">Gives pictures and documents of a result their place.</param>
+public sealed class ToolRunner(ISandboxProvider sandboxes, KeepMedia keep, string sessionId)
 {
     /// <summary>Characters of a result that the model gets; a longer one goes to a file (api E, common).</summary>
     private const int ResultCharsMax = 100_000;
@@ -39,7 +40,7 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
         try
         {
             var output = await _sandbox!.Call(new SandboxCall(callId, name, input), cancellationToken);
-            return await Shorten(callId, output, cancellationToken);
+            return await Shorten(callId, await Keep(output), cancellationToken);
         }
         catch (SandboxException exception)
         {
@@ -67,6 +68,24 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
         }
     }
 
+    /// <summary>The output with its pictures and documents where they stand. It has run, so nothing cancels this.
+    /// </summary>
+    private async Task<ToolOutput> Keep(ToolOutput output)
+    {
+        if (output.Media.Count == 0)
+        {
+            return output;
+        }
+
+        var content = output.Content.ToList();
+        foreach (var media in output.Media.Reverse())
+        {
+            content.Insert(media.Before, await keep(sessionId, media, CancellationToken.None));
+        }
+
+        return new ToolOutput(content, output.IsError);
+    }
+
     private async Task<ToolOutput> Shorten(string callId, ToolOutput output, CancellationToken cancellationToken)
     {
         var text = string.Concat(output.Content.OfType<TextBlock>().Select(block => block.Text));
@@ -84,6 +103,8 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
         var written = await _sandbox!.Call(new SandboxCall(callId + ".full", "write", input), cancellationToken);
         var where = written.IsError ? "The rest could not be kept." : $"The whole result is in {path}.";
         var note = $"\n[{text.Length} characters, of which the first {PreviewChars} are shown. {where}]";
-        return new ToolOutput([ContentBlock.Of(text[..PreviewChars] + note)], output.IsError);
+        return new ToolOutput(
+            [ContentBlock.Of(text[..PreviewChars] + note), .. output.Content.Where(block => block is not TextBlock)],
+            output.IsError);
     }
 }

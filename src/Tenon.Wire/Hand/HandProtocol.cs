@@ -7,7 +7,7 @@ namespace Tenon.Wire.Hand;
 public static class HandProtocol
 {
     /// <summary>Raised when a frame changes its meaning.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
@@ -57,6 +57,16 @@ public static class HandVerbs
     public const string Save = "save";
 }
 
+/// <summary>The words of <see cref="HandReply.Event"/>: what a hand says without being asked.</summary>
+public static class HandEvents
+{
+    /// <summary>The <see cref="HandReply.Id"/> of an event; no request has it.</summary>
+    public const long Id = -1;
+
+    /// <summary>Something in the session's outputs folder has changed. What it is has to be looked at.</summary>
+    public const string OutputsWritten = "outputs_written";
+}
+
 /// <summary>One question to the hand. Replies come in any order and carry the same <see cref="Id"/>.</summary>
 public sealed record HandRequest
 {
@@ -71,15 +81,23 @@ public sealed record HandRequest
     public JsonElement? Input { get; init; }
 }
 
-/// <summary>The answer to the request of the same <see cref="Id"/>.</summary>
+/// <summary>
+/// The answer to the request of the same <see cref="Id"/>; or, with <see cref="HandEvents.Id"/>, an event.
+/// </summary>
 public sealed record HandReply
 {
     public required long Id { get; init; }
+
+    /// <summary>What happened, when nobody asked.</summary>
+    public string? Event { get; init; }
 
     /// <summary>The tool's answer, for a call.</summary>
     public string? Text { get; init; }
 
     public bool IsError { get; init; }
+
+    /// <summary>The tool's answer in pieces, in place of <see cref="Text"/>, when there is more to it.</summary>
+    public IReadOnlyList<HandPart>? Parts { get; init; }
 
     /// <summary>Names this life of the hand, for a hello.</summary>
     public string? Instance { get; init; }
@@ -91,6 +109,37 @@ public sealed record HandReply
 
     /// <summary>Set when the request itself was wrong; never for a tool's failure.</summary>
     public string? Fault { get; init; }
+}
+
+/// <summary>
+/// A piece of a tool's answer: a text, or a picture or a PDF. The bytes of those follow the reply's frame as they are,
+/// in the order of the pieces.
+/// </summary>
+public sealed record HandPart
+{
+    public string? Text { get; init; }
+
+    /// <summary>The name of the file that was read; null for a text.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>How many bytes follow; 0 for a text.</summary>
+    public int Bytes { get; init; }
+
+    /// <summary>The bytes, once they have come.</summary>
+    [JsonIgnore]
+    public byte[]? Content { get; set; }
+}
+
+/// <summary>Pictures and PDFs in a tool's answer.</summary>
+public static class HandMedia
+{
+    public const string Pdf = "application/pdf";
+
+    /// <summary>Bytes of all of them in one answer: what one request to a model can carry.</summary>
+    public const int AnswerBytesMax = 20 * 1024 * 1024;
+
+    /// <summary>Pieces of one answer: pictures with texts between them.</summary>
+    public const int PartsMax = 64;
 }
 
 /// <summary>The JSON contract between the server and its hands.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Anthropic.Core;
 using Anthropic.Exceptions;
 using Anthropic.Models.Beta.Agents;
@@ -102,6 +103,71 @@ public sealed class FileTests(Lab lab)
 
         Assert.Equal(("report.txt", true, session.Id), (file.Filename, file.Downloadable, file.Scope!.ID));
         Assert.Equal("report\n", await reader.ReadToEndAsync(Cancellation));
+    }
+
+    [Fact]
+    public async Task A_file_that_expires_says_when_and_the_older_form_of_the_list_goes_by_ids()
+    {
+        var made = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            using var content = Content("soon");
+            var file = await lab.Client.Beta.Files.Upload(new BetaFiles.FileUploadParams
+            {
+                File = new BinaryContent { Stream = content, FileName = $"soon-{i}.txt" }, ExpiresInSeconds = 3600,
+            }, Cancellation);
+            Assert.Equal(file.CreatedAt.AddSeconds(3600), file.ExpiresAt);
+            made.Insert(0, file.ID);
+        }
+
+        using var http = lab.Server.Http();
+        http.DefaultRequestHeaders.Add("anthropic-version", "2023-06-01");
+        using var page = JsonDocument.Parse(
+            await http.GetStringAsync($"/v1/files?limit=1&after_id={made[0]}", Cancellation));
+
+        Assert.Equal(
+            (made[1], made[1], true),
+            (page.RootElement.GetProperty("first_id").GetString(), page.RootElement.GetProperty("last_id").GetString(),
+                page.RootElement.GetProperty("has_more").GetBoolean()));
+        await Assert.ThrowsAsync<AnthropicBadRequestException>(() => lab.Client.Beta.Files.Upload(
+            new BetaFiles.FileUploadParams
+            {
+                File = new BinaryContent { Stream = Content("x"), FileName = "x" }, ExpiresInSeconds = 3599,
+            }, Cancellation));
+    }
+
+    [Fact]
+    public async Task Pictures_of_the_user_and_of_a_tool_are_shown_to_the_model()
+    {
+        using var content = new MemoryStream(MediaSamples.Png);
+        var file = await lab.Client.Files.Upload(new FileUploadParams
+        {
+            File = new BinaryContent { Stream = content, FileName = "a.png", ContentType = new("image/png") },
+        }, Cancellation);
+        var model = lab.Model(Reply.ToolUse("read", new { file_path = "/uploads/a.png" }), Reply.Text("It is."));
+        var session = await lab.Session(model, new BetaManagedAgentsAgentToolset20260401Params());
+        await lab.Client.Beta.Sessions.Resources.Add(
+            session.Id, new ResourceAddParams { FileID = file.ID, MountPath = "a.png" }, Cancellation);
+
+        var turn = await session.Turn(new BetaManagedAgentsUserMessageEventParams
+        {
+            Content =
+            [
+                new BetaManagedAgentsTextBlock { Text = "Is it the one that you have?" },
+                new BetaManagedAgentsImageBlock { Source = new BetaManagedAgentsFileImageSource { FileID = file.ID } },
+            ],
+        });
+
+        var shown = turn.The("agent.tool_result").GetProperty("content")[1];
+        var id = shown.GetProperty("source").GetProperty("file_id").GetString()!;
+        using var download = await lab.Client.Files.Download(id, cancellationToken: Cancellation);
+        using var bytes = new MemoryStream();
+        await (await download.ReadAsStream(Cancellation)).CopyToAsync(bytes, Cancellation);
+
+        Assert.Equal("image", shown.GetProperty("type").GetString());
+        Assert.Equal(MediaSamples.Png, bytes.ToArray());
+        var png = $"\"data\":\"{Convert.ToBase64String(MediaSamples.Png)}\"";
+        Assert.Equal([1, 2], model.Requests.Select(request => request.GetRawText().Split(png).Length - 1));
     }
 
     [Fact]

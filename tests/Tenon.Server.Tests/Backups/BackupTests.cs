@@ -58,6 +58,26 @@ public sealed class BackupTests : IDisposable
     }
 
     [Fact]
+    public async Task Bytes_that_are_in_S3_are_not_in_a_backup_which_says_so_and_is_restored_without_them()
+    {
+        await using var server = await TestServer.StartOn(_lab.Source);
+        var file = await server.NewFile();
+        File.Delete(Path.Combine(server.DataDirectory, "files", file));
+
+        var (code, said) = _lab.BackupWithoutBlobs(server.DataDirectory);
+
+        Assert.True(code == 0, said);
+        Assert.Contains(
+            "The bytes of files are not in it: they stay in the bucket bucket/tenon/ at http://127.0.0.1:1/.", said,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", said, StringComparison.Ordinal);
+        Assert.DoesNotContain(_lab.Names(), name => name.StartsWith("files/", StringComparison.Ordinal));
+        Assert.Equal(0, _lab.Restore().Code);
+        await using var restored = await TestServer.StartOn(_lab.Data);
+        Assert.Equal(file, (await restored.Get($"/v1/files/{file}")).Ok().Text("id"));
+    }
+
+    [Fact]
     public async Task Owners_modes_links_and_times_of_a_sandboxs_files_are_kept_and_what_leads_out_is_only_a_name()
     {
         await using var server = await TestServer.StartOn(_lab.Source);

@@ -185,6 +185,29 @@ public sealed class SettingsTests : IDisposable
         Assert.DoesNotContain("s3cret", refusal.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Files_are_in_the_folder_unless_S3_is_named_with_its_credentials()
+    {
+        Assert.Null(Read([]).Files.S3);
+        Assert.Equal(500L << 20, Read([]).Files.BytesMax);
+        (string, string)[] credentials = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
+        string[] s3 = ["--files-store", "s3", "--s3-bucket", "b", "--s3-endpoint", "http://127.0.0.1:9000"];
+
+        var files = Read([.. s3, "--files-max-mb", "7"], [.. credentials, ("AWS_SESSION_TOKEN", "s3cret-token")]).Files;
+
+        Assert.Equal(7L << 20, files.BytesMax);
+        Assert.Equal(("b", "tenon/", "us-east-1", "s3cret", "s3cret-token"),
+            (files.S3!.Bucket, files.S3.Prefix, files.S3.Region, files.S3.SecretAccessKey, files.S3.SessionToken));
+        Assert.DoesNotContain("s3cret", files.ToString(), StringComparison.Ordinal);
+        Assert.Equal("eu-west-1", Read(s3[..4], [.. credentials, ("AWS_REGION", "eu-west-1")]).Files.S3!.Region);
+        Refused(s3, "files.store is s3, and the variable AWS_ACCESS_KEY_ID is not set.");
+        Refused(["--files-store", "tape"], "files.store (flag --files-store): 'tape' cannot be used; there are folder");
+        Refused(["--files-store", "s3"], "files.s3.bucket (default): '' cannot be used; with files.store s3, name a");
+        Refused([.. s3[..4], "--s3-endpoint", "http://u:s3cret@h"],
+            "files.s3.endpoint (flag --s3-endpoint): give a URL with http or https, and without credentials.");
+        Refused(["--files-max-mb", "0"], "files.max_mb (flag --files-max-mb) must be a whole number from 1 to");
+    }
+
     private static void Refused(string[] flags, string message) =>
         Assert.StartsWith(
             message, Assert.Throws<SettingsException>(() => Read(flags)).Message, StringComparison.Ordinal);

@@ -120,7 +120,7 @@ public sealed class FileSourceTests(TestServer server)
         await Refuses(Document(png), $"file '{png}' has the type image/png; an image is");
         await Refuses(Document(zip), $"file '{zip}' has the type application/zip; an image is");
         await Refuses(Image(wrong), $"file '{wrong}' is not the image/png that it was uploaded as.");
-        await Refuses(Image(big), $"file '{big}' has 5242889 bytes; a model is shown at most 5242880.");
+        await Refuses(Image(big), $"file '{big}' has 5242889 bytes; a model is shown at most 3932160.");
         (await session.Post(Message(Enumerable.Repeat(Image(png), 101).ToArray())))
             .Refused(400, "events: at most 100 images and documents can name a file.");
         (await session.Post(Message("""{"type":"image","source":{"type":"file"}}""")))
@@ -186,7 +186,7 @@ public sealed class FileSourceTests(TestServer server)
     }
 
     private ModelFiles Filling(IModel model) => new(
-        model, server.Services.GetRequiredService<FileStore>(), server.Services.GetRequiredService<BlobFolder>(),
+        model, server.Services.GetRequiredService<FileStore>(), server.Services.GetRequiredService<IBlobStore>(),
         TimeProvider.System);
 
     private static string Message(params string[] blocks) =>

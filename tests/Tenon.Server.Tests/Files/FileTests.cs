@@ -60,6 +60,16 @@ public sealed class FileTests(TestServer server)
         (await server.Upload(Uploads.Form(Text, name))).Refused(400, "file: the file name has a control character");
 
     [Fact]
+    public async Task A_name_with_a_line_break_in_its_extended_form_is_refused()
+    {
+        using var content = new ByteArrayContent(Text);
+        content.Headers.ContentDisposition = new("form-data") { Name = "file", FileNameStar = "a\nb.txt" };
+        using var form = new MultipartFormDataContent { content };
+
+        (await server.Upload(form)).Refused(400, "file: the file name has a control character");
+    }
+
+    [Fact]
     public async Task A_name_that_is_too_long_is_refused()
     {
         (await server.Upload(Uploads.Form(Text, new string('a', 255)))).Ok();
@@ -225,7 +235,8 @@ public sealed class FileTests(TestServer server)
         {
             await using var body = new Form(bytes);
             var before = GC.GetAllocatedBytesForCurrentThread();
-            var input = await UploadInput.Read("multipart/form-data; boundary=b", body, Stream.Null, Cancelled);
+            var input = await UploadInput.Read(
+                "multipart/form-data; boundary=b", body, Stream.Null, FileStorage.DefaultBytesMax, Cancelled);
             Assert.Equal(bytes, input.SizeBytes);
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }

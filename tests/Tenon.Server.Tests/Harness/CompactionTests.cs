@@ -98,6 +98,37 @@ public sealed class CompactionTests
         Assert.Equal(before, JsonSerializer.Serialize(world.Log.History.Messages));
     }
 
+    [Fact]
+    public async Task A_picture_counts_as_a_picture_and_is_there_when_the_conversation_is_summarised()
+    {
+        var png = Convert.ToBase64String(MediaSamples.PngWith(300_000));
+        await using var world = new TurnWorld();
+        world.Model
+            .Calls("bash", JsonSerializer.Serialize(new
+            {
+                command = $"echo {Convert.ToBase64String(MediaSamples.Png)} | base64 -d > a.png",
+            }))
+            .Calls("read", """{"file_path":"a.png"}""")
+            .Answers(Large(new ModelText("seen"), Window))
+            .Says("the summary")
+            .Says("going on");
+        await world.Send("look");
+        await world.Run(Token);
+        await world.Send("and now?");
+        await world.Run(Token);
+
+        var summarised = world.Model.Requests.ToList()[3].Messages.SelectMany(message => message.Content);
+        Assert.Single(summarised.OfType<ModelToolResult>().SelectMany(result => result.Content).OfType<ImageBlock>());
+        Assert.Equal("end_turn", world.Events<SessionStatusIdle>()[^1].StopReason.Type);
+        Assert.Equal(1_600, Prompt.EstimateTokens(new ModelMessage(ModelRole.User,
+        [
+            new ModelMedia(new ImageBlock
+            {
+                Source = new MediaSource { Type = "base64", MediaType = "image/png", Data = png },
+            }),
+        ])));
+    }
+
     private static string Words(ModelMessage message) =>
         string.Concat(message.Content.OfType<ModelText>().Select(text => text.Text));
 

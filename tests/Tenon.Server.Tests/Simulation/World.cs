@@ -4,9 +4,12 @@ using System.Text.Json;
 using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
+using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
+using Tenon.Server.Tools;
 using Tenon.Wire.Agents;
+using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
 using Tenon.Wire;
@@ -205,7 +208,7 @@ internal sealed class World : ISessionHost
             var feed = new Feed(_clock);
             var log = new EventLog(Log, feed, NullLogger<EventLog>.Instance, TaskScheduler.Current);
             var services = new SessionServices(
-                log, feed, _model, _sandboxes, new Limits(), Prices.Default, Ids, _clock);
+                log, feed, _model, _sandboxes, NoMedia, new Limits(), Prices.Default, Ids, _clock);
             var owner = new SessionOwner(Record(), services, this, NullLogger.Instance, CancellationToken.None);
             await owner.Load(CancellationToken.None);
             if (Record().Status is SessionStatus.Running or SessionStatus.Rescheduling)
@@ -216,6 +219,9 @@ internal sealed class World : ISessionHost
             return owner;
         });
     }
+
+    private static Task<ContentBlock> NoMedia(string sessionId, ToolMedia media, CancellationToken cancelled) =>
+        throw new NotSupportedException("A simulated sandbox shows no pictures.");
 
     private SessionRecord Record() => Log.Row is { } row ? SessionRecord.From(row) : new SessionRecord
     {

@@ -80,7 +80,7 @@ public sealed class TestServer : IAsyncLifetime
         {
             services.AddLogging(logging => logging.ClearProviders());
             services.AddSingleton<IModel>(provider => new ModelFiles(
-                Models, provider.GetRequiredService<FileStore>(), provider.GetRequiredService<BlobFolder>(),
+                Models, provider.GetRequiredService<FileStore>(), provider.GetRequiredService<IBlobStore>(),
                 provider.GetRequiredService<TimeProvider>()));
             _replace?.Invoke(services);
         });

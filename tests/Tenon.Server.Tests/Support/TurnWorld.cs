@@ -116,7 +116,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <param name="isInterrupted">An interrupt reaches the turn before its first step.</param>
     public async Task Run(CancellationToken cancellationToken, bool isInterrupted = false)
     {
-        Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, _sessionId), Feed, Limits, Clock)
+        Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, Keep, _sessionId), Feed, Limits, Clock)
         {
             IsTakenOver = _isTakenOver,
         };
@@ -241,4 +241,14 @@ public sealed class TurnWorld : IAsyncDisposable
         Definition = save == SaveKind.State ? "" : "{}",
         State = "{}",
     };
+
+    // There is no store of files in this world: what is shown stands in the log itself.
+    private static Task<ContentBlock> Keep(string sessionId, ToolMedia media, CancellationToken cancellationToken) =>
+        Task.FromResult<ContentBlock>(new ImageBlock
+        {
+            Source = new MediaSource
+            {
+                Type = "base64", MediaType = Picture.TypeOf(media.Bytes), Data = Convert.ToBase64String(media.Bytes),
+            },
+        });
 }

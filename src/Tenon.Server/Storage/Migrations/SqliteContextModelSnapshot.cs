@@ -126,6 +126,10 @@ namespace Tenon.Server.Storage.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("expires_at");
 
+                    b.Property<bool>("IsUnlisted")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_unlisted");
+
                     b.Property<string>("ScopeId")
                         .HasColumnType("TEXT")
                         .HasColumnName("scope_id");

@@ -142,6 +142,10 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("expires_at");
 
+                    b.Property<bool>("IsUnlisted")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_unlisted");
+
                     b.Property<string>("ScopeId")
                         .HasColumnType("text")
                         .HasColumnName("scope_id")
