@@ -26,9 +26,10 @@ public static class Prompt
         "Your tools run in a sandbox that the user provides. Unless you are told otherwise, the working directory is "
         + "/workspace.";
 
-    public static ModelRequest Build(SessionAgent agent, History history)
+    /// <param name="webTools">The web tools that this server has.</param>
+    public static ModelRequest Build(SessionAgent agent, History history, IReadOnlyList<ModelTool> webTools)
     {
-        var tools = Tools(agent.Tools);
+        var tools = Tools(agent.Tools, webTools);
         return new ModelRequest
         {
             Model = history.Fallback ?? agent.Model.Id,
@@ -58,6 +59,7 @@ public static class Prompt
         TextBlock text => text.Text.Length,
         ImageBlock image => image.Source.Data?.Length ?? 0,
         DocumentBlock document => document.Source.Data?.Length ?? 0,
+        SearchResultBlock found => found.Title.Length + found.Source.Length + found.Content.Sum(Characters),
         _ => 0,
     };
 
@@ -67,9 +69,9 @@ public static class Prompt
         return string.Join("\n\n", new[] { own, note }.Where(part => !string.IsNullOrEmpty(part)));
     }
 
-    private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools) =>
+    private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools, IReadOnlyList<ModelTool> webTools) =>
     [
-        .. BuiltinTools.Sandboxed.Where(tool => Permission.IsEnabled(tools, tool.Name)),
+        .. BuiltinTools.Sandboxed.Concat(webTools).Where(tool => Permission.IsEnabled(tools, tool.Name)),
         .. tools.OfType<CustomTool>().Select(tool => new ModelTool(tool.Name, tool.Description, tool.InputSchema)),
     ];
 }

@@ -219,8 +219,8 @@ public sealed partial class SessionOwner
 
         var agent = _record.Definition.Agent;
         _turn = new Turn(
-            agent, _log, _services.Model, new ToolRunner(_services.Sandboxes, _record.Id), _services.Feed,
-            _services.Limits, _services.Clock)
+            agent, _log, _services.Model, new ToolRunner(_services.Sandboxes, _services.Web, _record.Id),
+            _services.Feed, _services.Limits, _services.Clock)
         {
             IsTakenOver = _takesOver,
         };

@@ -3,14 +3,15 @@ using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Web;
 using Tenon.Wire;
 
 namespace Tenon.Server.Sessions;
 
 /// <summary>What every session's owner works with.</summary>
 public sealed record SessionServices(
-    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, Limits Limits, Prices Prices, IdSource Ids,
-    TimeProvider Clock);
+    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, Limits Limits, Prices Prices,
+    IdSource Ids, TimeProvider Clock);
 
 /// <summary>Where an owner lives, and what it asks of that place.</summary>
 public interface ISessionHost

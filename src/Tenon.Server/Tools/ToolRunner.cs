@@ -1,14 +1,17 @@
 using System.Text.Json;
+using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Web;
 using Tenon.Wire.Content;
 
 namespace Tenon.Server.Tools;
 
 /// <summary>
-/// Runs the built-in tools of one session in its sandbox, which is opened by the first call that needs it.
+/// Runs the built-in tools of one session: those of the web here, all others in its sandbox, which is opened by the
+/// first call that needs it.
 /// </summary>
 /// <remarks>A failure is a result that the model reads; only the caller's own cancellation throws.</remarks>
-public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
+public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, string sessionId)
 {
     /// <summary>Characters of a result that the model gets; a longer one goes to a file (api E, common).</summary>
     private const int ResultCharsMax = 100_000;
@@ -19,6 +22,9 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
     private const int PreviewChars = 10_000;
 
     private ISandbox? _sandbox;
+
+    /// <summary>What models are offered beside the sandbox's tools.</summary>
+    public IReadOnlyList<ModelTool> WebTools => web.Offered;
 
     /// <summary>
     /// The living sandbox. Call it before <see cref="Run"/>, so that its instance can be logged first.
@@ -51,6 +57,30 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
         }
     }
 
+    /// <summary>Runs a call of a web tool, which nothing but its result comes of: it can be run again.</summary>
+    public Task<ToolOutput> RunWeb(WebCall call, CancellationToken cancellationToken) =>
+        web.Run(call, cancellationToken);
+
+    /// <summary>Whether the model gets only the beginning of a web tool's result.</summary>
+    public static bool IsTooLong(ToolOutput output) => Text(output).Length > ResultCharsMax;
+
+    /// <summary>
+    /// The beginning of a web tool's result. All of it goes to a file of the sandbox, which must be open; without
+    /// one, as much is shown as a result may have.
+    /// </summary>
+    public async Task<ToolOutput> ShortenWeb(
+        string callId, ToolOutput output, bool hasSandbox, CancellationToken cancellationToken)
+    {
+        var text = Text(output);
+        var (shown, where) = hasSandbox
+            ? (PreviewChars, await Keep(callId, text, cancellationToken))
+            : (ResultCharsMax, "The rest is left out.");
+        var preview = TextCut.At(text, shown) + Note(text, shown, where);
+        return output.Content is [DocumentBlock document]
+            ? output with { Content = [document with { Source = document.Source with { Data = preview } }] }
+            : output with { Content = [ContentBlock.Of(preview)] };
+    }
+
     /// <summary>
     /// Drops a receipt whose result is durable. A receipt too many costs memory only, so a failure is no matter.
     /// </summary>
@@ -69,12 +99,20 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
 
     private async Task<ToolOutput> Shorten(string callId, ToolOutput output, CancellationToken cancellationToken)
     {
-        var text = string.Concat(output.Content.OfType<TextBlock>().Select(block => block.Text));
+        var text = Text(output);
         if (text.Length <= ResultCharsMax)
         {
             return output;
         }
 
+        var where = await Keep(callId, text, cancellationToken);
+        return new ToolOutput(
+            [ContentBlock.Of(text[..PreviewChars] + Note(text, PreviewChars, where))], output.IsError);
+    }
+
+    /// <summary>Writes a whole result into the sandbox; a sentence that says where it is.</summary>
+    private async Task<string> Keep(string callId, string text, CancellationToken cancellationToken)
+    {
         var path = $"/tmp/tool_results/{callId}.txt";
         var input = JsonSerializer.SerializeToElement(new Dictionary<string, string>
         {
@@ -82,8 +120,16 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, string sessionId)
             ["content"] = text,
         });
         var written = await _sandbox!.Call(new SandboxCall(callId + ".full", "write", input), cancellationToken);
-        var where = written.IsError ? "The rest could not be kept." : $"The whole result is in {path}.";
-        var note = $"\n[{text.Length} characters, of which the first {PreviewChars} are shown. {where}]";
-        return new ToolOutput([ContentBlock.Of(text[..PreviewChars] + note)], output.IsError);
+        return written.IsError ? "The rest could not be kept." : $"The whole result is in {path}.";
     }
+
+    private static string Note(string text, int shown, string where) =>
+        $"\n[{text.Length} characters, of which the first {shown} are shown. {where}]";
+
+    private static string Text(ToolOutput output) => string.Concat(output.Content.Select(block => block switch
+    {
+        TextBlock text => text.Text,
+        DocumentBlock { Source: { Type: "text", Data: { } data } } => data,
+        _ => "",
+    }));
 }
