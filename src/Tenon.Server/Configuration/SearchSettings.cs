@@ -5,7 +5,7 @@ namespace Tenon.Server.Configuration;
 /// <summary>What the settings say of <c>web_search</c>.</summary>
 internal static class SearchSettings
 {
-    /// <exception cref="SettingsException">A back end that is none, or what the chosen one needs and has not.</exception>
+    /// <exception cref="SettingsException">A back end that is none, or what the chosen one lacks.</exception>
     public static SearchOptions Read(IReadOnlyDictionary<string, SettingValue> values)
     {
         var chosen = values[SettingKeys.Search];

@@ -27,7 +27,7 @@ internal static class WebCheck
             var page = await reader.ReadHtml("http://localhost/", "<p>It reads.</p>", cancellationToken);
             return new ProbeResult(Name, page.Text == "It reads.", $"it read '{page.Text}'", "Build Tenon again.");
         }
-        catch (Exception exception) when (exception is WebToolException or System.ComponentModel.Win32Exception)
+        catch (WebToolException exception)
         {
             return new ProbeResult(
                 Name, false, exception.Message, "The program dotnet must lie above the runtime, as it is installed.");

@@ -71,8 +71,8 @@ public sealed class WebFetch(
             // An address has no domain to judge it by.
             if (!domains.IsAll || !connections.AllowsLiteral(literal))
             {
-                throw new WebToolException(
-                    WebToolException.NotAllowed, $"{address.Host} is an address; a page is fetched by its host's name.");
+                throw new WebToolException(WebToolException.NotAllowed,
+                    $"{address.Host} is an address; a page is fetched by its host's name.");
             }
         }
         else if (!domains.Permits(address))

@@ -7,7 +7,7 @@ namespace Tenon.Server.Web;
 
 /// <summary><c>web_search</c>: what the operator's back end finds, less the sites that the agent may not see (api E).
 /// </summary>
-public sealed class WebSearch(ISearchBackend? backend, WebLimits limits)
+public sealed class WebSearch(ISearchBackend? backend, WebLimits limits) : IDisposable
 {
     /// <summary>What a person reads who asks why there are no searches.</summary>
     public const string HowToConfigure =
@@ -43,6 +43,8 @@ public sealed class WebSearch(ISearchBackend? backend, WebLimits limits)
             return ToolOutput.Error(exception.Message);
         }
     }
+
+    public void Dispose() => (backend as IDisposable)?.Dispose();
 
     private string Query(JsonElement input)
     {

@@ -21,7 +21,8 @@ public sealed class WebTurnTests : IAsyncDisposable
         DefaultConfig = new ToolDefaults { Enabled = false },
         Configs =
         [
-            new ToolConfig { Name = "web_fetch", Enabled = true }, new ToolConfig { Name = "web_search", Enabled = true },
+            new ToolConfig { Name = "web_fetch", Enabled = true },
+            new ToolConfig { Name = "web_search", Enabled = true },
         ],
     };
 
@@ -60,9 +61,7 @@ public sealed class WebTurnTests : IAsyncDisposable
         await world.Run(Token);
 
         Assert.Equal(["web_fetch"], world.Model.Requests.First().Tools.Select(tool => tool.Name));
-        var result = world.Events<AgentToolResult>().Single();
-        Assert.True(result.IsError);
-        Assert.Contains("search.backend", Assert.IsType<TextBlock>(result.Content!.Single()).Text, StringComparison.Ordinal);
+        Assert.Contains("search.backend", ErrorOf(world, 0), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -76,7 +75,8 @@ public sealed class WebTurnTests : IAsyncDisposable
 
         await world.Run(Token);
 
-        Assert.Equal([true, false, false, true], world.Events<AgentToolResult>().Select(result => result.IsError == true));
+        Assert.Equal(
+            [true, false, false, true], world.Events<AgentToolResult>().Select(result => result.IsError == true));
         Assert.StartsWith("url_not_in_prior_context: ", ErrorOf(world, 0), StringComparison.Ordinal);
         Assert.Equal(["/start", "/next"], _host.Requests.Select(request => request.Target));
     }
@@ -264,7 +264,7 @@ public sealed class WebTurnTests : IAsyncDisposable
         await using var world = new TurnWorld();
         _host.Page("/", "text/plain", new string('a', 150_000) + "end");
         world.Model.Calls("web_fetch", Url("/"))
-            .Calls("bash", """{"command":"wc -c < /tmp/tool_results/*.txt; tail -c 3 /tmp/tool_results/*.txt"}""", "call_2")
+            .Calls("bash", """{"command":"cd /tmp/tool_results; wc -c < *.txt; tail -c 3 *.txt"}""", "call_2")
             .Says("done");
         await world.Send($"read {_host.Url("/")}");
 
@@ -272,9 +272,10 @@ public sealed class WebTurnTests : IAsyncDisposable
 
         var results = world.Events<AgentToolResult>();
         var document = Assert.IsType<DocumentBlock>(results[0].Content!.Single());
-        Assert.Matches(
-            @"^a{10000}\n\[150003 characters, of which the first 10000 are shown\. The whole result is in /tmp/tool_results/",
-            document.Source.Data!);
+        Assert.Equal(10_000, document.Source.Data!.IndexOf('\n', StringComparison.Ordinal));
+        Assert.StartsWith(
+            "\n[150003 characters, of which the first 10000 are shown. "
+            + "The whole result is in /tmp/tool_results/", document.Source.Data[10_000..], StringComparison.Ordinal);
         Assert.Contains("Fetched from ", document.Context!, StringComparison.Ordinal);
         Assert.Equal("150003\nend", ((TextBlock)results[1].Content![0]).Text.Trim());
         Assert.Single(world.Entries, entry => entry.Type == LogTypes.SandboxOpened);

@@ -18,6 +18,7 @@ public sealed class WebLab : IDisposable
 {
     private readonly WebConnections _connections;
     private readonly WebFetch _fetch;
+    private readonly WebSearch _search;
 
     public WebLab(WebLimits? limits = null, TimeProvider? clock = null, Func<WebLab, ISearchBackend>? backend = null)
     {
@@ -26,7 +27,8 @@ public sealed class WebLab : IDisposable
         _connections = new WebConnections(options, Resolve, Limits);
         Reader = new DocumentReader(Limits, clock ?? TimeProvider.System);
         _fetch = new WebFetch(_connections, Reader, Limits, clock ?? TimeProvider.System);
-        Tools = new WebTools(_fetch, new WebSearch(backend?.Invoke(this), Limits));
+        _search = new WebSearch(backend?.Invoke(this), Limits);
+        Tools = new WebTools(_fetch, _search);
     }
 
     public WebLimits Limits { get; }
@@ -59,6 +61,7 @@ public sealed class WebLab : IDisposable
     public void Dispose()
     {
         _fetch.Dispose();
+        _search.Dispose();
         Reader.Dispose();
         _connections.Dispose();
     }

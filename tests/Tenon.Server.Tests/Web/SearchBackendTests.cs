@@ -37,7 +37,8 @@ public abstract class SearchBackendTests : IAsyncDisposable
     [Fact]
     public async Task It_finds_pages_with_their_title_address_and_a_passage()
     {
-        var backend = Own(Make(("Herons", "heron.md", "Herons eat fish."), ("Storks", "stork.md", "Storks eat frogs.")));
+        var backend = Own(
+            Make(("Herons", "heron.md", "Herons eat fish."), ("Storks", "stork.md", "Storks eat frogs.")));
 
         var hits = await backend.Search(new SearchQuery("herons", DomainList.All, null), Token);
 
@@ -126,7 +127,7 @@ public abstract class SearchServiceTests : SearchBackendTests
     public async Task An_answer_of_another_shape_finds_nothing_that_can_be_shown(string body)
     {
         Host.Page(Path, "application/json", body);
-        var search = new WebSearch(Own(Ask()), new WebLimits());
+        using var search = new WebSearch(Ask(), new WebLimits());
 
         var output = await search.Search(JsonElement.Parse("""{"query":"x"}"""), new WebToolSettings(), Token);
 

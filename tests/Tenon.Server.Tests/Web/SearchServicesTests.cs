@@ -107,7 +107,8 @@ public sealed class TavilySearchTests : SearchServiceTests
             query = "q",
             results = pages.Select(page => new
             {
-                title = page.Title, url = UrlOf(page.Path), content = page.Text, score = 0.5, raw_content = (string?)null,
+                title = page.Title, url = UrlOf(page.Path), content = page.Text, score = 0.5,
+                raw_content = (string?)null,
             }),
         }));
         return Ask();

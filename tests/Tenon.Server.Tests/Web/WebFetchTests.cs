@@ -57,7 +57,7 @@ public sealed class WebFetchTests : IAsyncDisposable
 
             ```
               code
-                stays
+              stays
             ```
 
             > said

@@ -45,8 +45,9 @@ public sealed class WebSearchTests
     [InlineData("null", "invalid_tool_input: query must be text.")]
     public async Task A_query_that_is_none_is_refused(string input, string error)
     {
-        var output = await new WebSearch(new Found(), new WebLimits())
-            .Search(JsonElement.Parse(input), new WebToolSettings(), Token);
+        using var search = new WebSearch(new Found(), new WebLimits());
+
+        var output = await search.Search(JsonElement.Parse(input), new WebToolSettings(), Token);
 
         Assert.Equal((true, error), (output.IsError, WebLab.Text(output)));
     }
@@ -54,9 +55,10 @@ public sealed class WebSearchTests
     [Fact]
     public async Task A_query_that_is_too_long_is_refused()
     {
+        using var search = new WebSearch(new Found(), new WebLimits());
         var input = JsonSerializer.SerializeToElement(new { query = new string('q', 401) });
 
-        var output = await new WebSearch(new Found(), new WebLimits()).Search(input, new WebToolSettings(), Token);
+        var output = await search.Search(input, new WebToolSettings(), Token);
 
         Assert.Equal((true, "query_too_long: a query has at most 400 characters."),
             (output.IsError, WebLab.Text(output)));
@@ -148,9 +150,12 @@ public sealed class WebSearchTests
         Assert.Equal(new SearchLocation("Oslo", null, "NO", null), backend.Asked.Location);
     }
 
-    private static Task<ToolOutput> Search(ISearchBackend? backend, WebToolSettings? settings = null) =>
-        new WebSearch(backend, new WebLimits()).Search(
+    private static async Task<ToolOutput> Search(ISearchBackend? backend, WebToolSettings? settings = null)
+    {
+        using var search = new WebSearch(backend, new WebLimits());
+        return await search.Search(
             JsonElement.Parse("""{"query":" herons "}"""), settings ?? new WebToolSettings(), Token);
+    }
 
     private sealed class Found(params IReadOnlyList<SearchHit> hits) : ISearchBackend
     {

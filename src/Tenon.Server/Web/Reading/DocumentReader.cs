@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text;
 using System.Text.Json;
 
@@ -39,11 +40,11 @@ public sealed class DocumentReader : IDisposable
 
     /// <exception cref="WebToolException">It cannot be read, or not within the limits.</exception>
     public Task<DocumentText> ReadHtml(string url, string html, CancellationToken cancellationToken) =>
-        Read(new ReadRequest("html", url, 0, _limits.TextCharsMax), Encoding.UTF8.GetBytes(html), cancellationToken);
+        Read(Request("html", url), Encoding.UTF8.GetBytes(html), cancellationToken);
 
     /// <exception cref="WebToolException">It cannot be read, or not within the limits.</exception>
     public Task<DocumentText> ReadPdf(byte[] bytes, CancellationToken cancellationToken) =>
-        Read(new ReadRequest("pdf", null, _limits.PdfPagesMax, _limits.TextCharsMax), bytes, cancellationToken);
+        Read(Request("pdf", null), bytes, cancellationToken);
 
     public void Dispose()
     {
@@ -55,6 +56,10 @@ public sealed class DocumentReader : IDisposable
         _timer.Dispose();
         EndIdle();
     }
+
+    // The server ends it first, if it is there.
+    private ReadRequest Request(string kind, string? url) => new(
+        kind, url, _limits.PdfPagesMax, _limits.TextCharsMax, 2 * (int)_limits.ReadTimeMax.TotalSeconds);
 
     private async Task<DocumentText> Read(
         ReadRequest request, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
@@ -75,6 +80,11 @@ public sealed class DocumentReader : IDisposable
         {
             // It took its process with it: out of memory, or out of stack.
             throw Unreadable("it takes too much memory to be read");
+        }
+        catch (Win32Exception exception)
+        {
+            throw new WebToolException(
+                WebToolException.Unavailable, $"this server cannot read documents: {exception.Message}.");
         }
         finally
         {

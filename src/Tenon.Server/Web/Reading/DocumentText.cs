@@ -10,7 +10,8 @@ public sealed record DocumentText(string? Title, string Text, bool IsCut);
 /// <summary>A document that another process is asked to read; its bytes follow.</summary>
 /// <param name="Kind"><c>html</c> (in UTF-8) or <c>pdf</c>.</param>
 /// <param name="Url">Where an HTML page was, for the links in it.</param>
-internal sealed record ReadRequest(string Kind, string? Url, int PagesMax, int CharsMax);
+/// <param name="Seconds">After so many the process ends itself, should nobody be there any more to end it.</param>
+internal sealed record ReadRequest(string Kind, string? Url, int PagesMax, int CharsMax, int Seconds);
 
 /// <param name="Fault">Why it could not be read; null when it was.</param>
 internal sealed record ReadAnswer(DocumentText? Document, string? Fault);

@@ -4,7 +4,9 @@ using AngleSharp.Dom;
 
 namespace Tenon.Server.Web.Reading;
 
-/// <summary>HTML as text that a model reads well: headings, lists, tables, code, and links with where they lead.</summary>
+/// <summary>
+/// HTML as text that a model reads well: headings, lists, tables, code, and links with where they lead.
+/// </summary>
 internal sealed partial class Markdown
 {
     private static readonly HashSet<string> Unread =
@@ -129,7 +131,6 @@ internal sealed partial class Markdown
         foreach (var item in list.Children)
         {
             var mark = list.LocalName == "ol" ? $"{number++}. " : "- ";
-            _text.Append('\n');
             Prefixed(mark, new string(' ', mark.Length), Inner(item));
         }
     }
@@ -177,7 +178,8 @@ internal sealed partial class Markdown
         var isFirst = true;
         foreach (var row in table.QuerySelectorAll("tr").Where(row => row.Closest("table") == table))
         {
-            var cells = row.Children.Select(cell => OneLine(cell).Replace("|", "\\|", StringComparison.Ordinal)).ToList();
+            var cells = row.Children
+                .Select(cell => OneLine(cell).Replace("|", "\\|", StringComparison.Ordinal)).ToList();
             _text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
             if (isFirst)
             {

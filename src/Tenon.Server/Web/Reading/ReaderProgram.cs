@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 
@@ -17,10 +18,18 @@ internal static class ReaderProgram
         while (await ReaderFrames.Read(input, cancellationToken) is { } head
             && await ReaderFrames.Read(input, cancellationToken) is { } bytes)
         {
-            var answer = await OnWideStack(() => Answer(head, bytes));
+            var request = JsonSerializer.Deserialize(head, ReaderJson.Default.ReadRequest)!;
+            using var watchdog = new Timer(_ => End(), null, request.Seconds * 1_000, Timeout.Infinite);
+            var answer = await OnWideStack(() => Answer(request, bytes));
             await ReaderFrames.Write(
                 output, JsonSerializer.SerializeToUtf8Bytes(answer, ReaderJson.Default.ReadAnswer), cancellationToken);
         }
+    }
+
+    private static void End()
+    {
+        using var self = Process.GetCurrentProcess();
+        self.Kill();
     }
 
     private static Task<ReadAnswer> OnWideStack(Func<ReadAnswer> read)
@@ -30,11 +39,10 @@ internal static class ReaderProgram
         return done.Task;
     }
 
-    private static ReadAnswer Answer(byte[] head, byte[] bytes)
+    private static ReadAnswer Answer(ReadRequest request, byte[] bytes)
     {
         try
         {
-            var request = JsonSerializer.Deserialize(head, ReaderJson.Default.ReadRequest)!;
             return new ReadAnswer(
                 request.Kind == "pdf"
                     ? PdfText.Read(bytes, request.PagesMax, request.CharsMax)

@@ -16,6 +16,9 @@ internal sealed class LocalSearch(
     private const int PassageCharsMax = 1_200;
     private const int WordsMax = 64;
 
+    /// <summary>What links of such a file are relative to.</summary>
+    private static readonly Uri Nowhere = new("http://localhost/");
+
     private static readonly string[] Html = [".html", ".htm"];
     private static readonly string[] Plain = [".txt", ".md", ".markdown"];
 
@@ -134,7 +137,8 @@ internal sealed class LocalSearch(
 
         try
         {
-            var document = await reader.ReadHtml((url ?? new Uri("http://localhost/")).AbsoluteUri, text, cancellationToken);
+            var page = (url ?? Nowhere).AbsoluteUri;
+            var document = await reader.ReadHtml(page, text, cancellationToken);
             return (document.Title, document.Text);
         }
         catch (WebToolException)

@@ -5,8 +5,8 @@ namespace Tenon.Server.Web.Search;
 
 /// <summary>Asks a search service over HTTP, and reads its JSON within limits.</summary>
 /// <remarks>
-/// What the service says in an error is shown to nobody, because services quote requests, in which a key is. The address
-/// is the operator's, so it may be a private one.
+/// What the service says in an error is shown to nobody, because services quote requests, in which a key is. The
+/// address is the operator's, so it may be a private one.
 /// </remarks>
 internal sealed class SearchService(string name, WebLimits limits, TimeProvider clock) : IDisposable
 {
