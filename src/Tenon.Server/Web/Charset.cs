@@ -15,18 +15,18 @@ internal static partial class Charset
 
     /// <param name="declared">What the server said; null when it said nothing.</param>
     /// <param name="isCut">The last character may not be whole.</param>
-    public static string Decode(byte[] bytes, string? declared, bool isHtml, bool isCut)
+    public static string Decode(ReadOnlySpan<byte> bytes, string? declared, bool isHtml, bool isCut)
     {
         if (Marked(bytes) is var (marked, length))
         {
-            return marked.GetString(bytes, length, bytes.Length - length);
+            return marked.GetString(bytes[length..]);
         }
 
         var encoding = Find(declared) ?? Find(InHead(bytes, isHtml)) ?? Guess(bytes, isCut);
         return encoding.GetString(bytes);
     }
 
-    private static (Encoding Encoding, int Length)? Marked(byte[] bytes) => bytes switch
+    private static (Encoding Encoding, int Length)? Marked(ReadOnlySpan<byte> bytes) => bytes switch
     {
         [0xEF, 0xBB, 0xBF, ..] => (Encoding.UTF8, 3),
         [0xFE, 0xFF, ..] => (Encoding.BigEndianUnicode, 2),
@@ -34,9 +34,9 @@ internal static partial class Charset
         _ => null,
     };
 
-    private static string? InHead(byte[] bytes, bool isHtml)
+    private static string? InHead(ReadOnlySpan<byte> bytes, bool isHtml)
     {
-        var head = Encoding.Latin1.GetString(bytes, 0, Math.Min(bytes.Length, HeadBytes));
+        var head = Encoding.Latin1.GetString(bytes[..Math.Min(bytes.Length, HeadBytes)]);
         var match = isHtml ? InMeta().Match(head) : InXml().Match(head);
         var name = match.Success ? match.Groups[1].Value : null;
 
@@ -64,11 +64,11 @@ internal static partial class Charset
         }
     }
 
-    private static Encoding Guess(byte[] bytes, bool isCut)
+    private static Encoding Guess(ReadOnlySpan<byte> bytes, bool isCut)
     {
         for (var missing = 0; missing < (isCut ? CharBytesMax : 1) && missing <= bytes.Length; missing++)
         {
-            if (Utf8.IsValid(bytes.AsSpan(0, bytes.Length - missing)))
+            if (Utf8.IsValid(bytes[..^missing]))
             {
                 return Encoding.UTF8;
             }

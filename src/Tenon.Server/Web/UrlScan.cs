@@ -19,6 +19,11 @@ public static class UrlScan
     /// <param name="bareHosts">Whether <c>example.com/page</c> counts: people write so.</param>
     public static IEnumerable<string> Keys(string text, bool bareHosts)
     {
+        if (!bareHosts && Next(text, 0) < 0)
+        {
+            yield break; // most texts have none, and are not looked at word by word
+        }
+
         for (var at = 0; at < text.Length;)
         {
             var end = at;

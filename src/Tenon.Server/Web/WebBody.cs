@@ -12,7 +12,7 @@ internal enum WebBodyKind
 
 /// <summary>The body of an answer, as far as it is read.</summary>
 /// <param name="IsCut">There was more.</param>
-internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, string? Charset)
+internal sealed record WebBody(WebBodyKind Kind, ReadOnlyMemory<byte> Bytes, bool IsCut, string? Charset)
 {
     private const int ChunkBytes = 64 * 1024;
 
@@ -28,7 +28,7 @@ internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, strin
     ];
 
     /// <summary>The text of a page or of anything else that is written in characters.</summary>
-    public string Text() => Web.Charset.Decode(Bytes, Charset, Kind == WebBodyKind.Html, IsCut);
+    public string Text() => Web.Charset.Decode(Bytes.Span, Charset, Kind == WebBodyKind.Html, IsCut);
 
     /// <exception cref="WebToolException">It is of a kind that is not read, too large, or cut off.</exception>
     public static async Task<WebBody> Read(
@@ -48,7 +48,7 @@ internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, strin
         }
 
         var (bytes, isCut) = await ReadBytes(response.Content, limits, declared, cancellationToken);
-        var kind = declared ?? Sniff(bytes);
+        var kind = declared ?? Sniff(bytes.Span);
         return kind == WebBodyKind.Pdf && isCut
             ? throw TooLarge(limits)
             : new WebBody(kind, bytes, isCut, headers.ContentType?.CharSet?.Trim('"'));
@@ -70,9 +70,9 @@ internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, strin
         };
     }
 
-    private static WebBodyKind Sniff(byte[] bytes)
+    private static WebBodyKind Sniff(ReadOnlySpan<byte> bytes)
     {
-        var head = bytes.AsSpan(0, Math.Min(bytes.Length, SniffBytes));
+        var head = bytes[..Math.Min(bytes.Length, SniffBytes)];
         return head.StartsWith("%PDF-"u8) ? WebBodyKind.Pdf
             : head.Contains((byte)0)
                 ? throw new WebToolException(
@@ -80,10 +80,10 @@ internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, strin
                 : head.TrimStart(" \t\r\n"u8).StartsWith((byte)'<') ? WebBodyKind.Html : WebBodyKind.Text;
     }
 
-    private static async Task<(byte[] Bytes, bool IsCut)> ReadBytes(
+    private static async Task<(ReadOnlyMemory<byte> Bytes, bool IsCut)> ReadBytes(
         HttpContent content, WebLimits limits, WebBodyKind? declared, CancellationToken cancellationToken)
     {
-        using var kept = new MemoryStream();
+        var kept = new MemoryStream();
         var chunk = new byte[ChunkBytes];
         try
         {
@@ -95,7 +95,7 @@ internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, strin
                 kept.Write(chunk, 0, room);
                 if (room < count)
                 {
-                    return (kept.ToArray(), true);
+                    return (Kept(kept), true);
                 }
             }
         }
@@ -104,8 +104,11 @@ internal sealed record WebBody(WebBodyKind Kind, byte[] Bytes, bool IsCut, strin
             throw new WebToolException(WebToolException.NotAccessible, "the connection ended in the middle of it.");
         }
 
-        return (kept.ToArray(), false);
+        return (Kept(kept), false);
     }
+
+    // Not a copy: it may be as large as a PDF.
+    private static ReadOnlyMemory<byte> Kept(MemoryStream kept) => kept.GetBuffer().AsMemory(0, (int)kept.Length);
 
     // A file without a type may be larger when it begins as a PDF does.
     private static int Max(WebBodyKind? declared, byte[] head, WebLimits limits) =>

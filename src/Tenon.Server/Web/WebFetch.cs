@@ -26,7 +26,10 @@ public sealed class WebFetch(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
         try
         {
-            var address = WebAddress.Parse(Text(input), limits.UrlCharsMax);
+            var address = WebAddress.Parse(
+                JsonText.Member(input, "url")
+                    ?? throw new WebToolException(WebToolException.InvalidInput, "url must be text."),
+                limits.UrlCharsMax);
             Judge(address, settings.Domains);
             if (!isKnown(address))
             {
@@ -57,12 +60,6 @@ public sealed class WebFetch(
     }
 
     public void Dispose() => _places.Dispose();
-
-    private static string Text(JsonElement input) =>
-        input.ValueKind == JsonValueKind.Object && input.TryGetProperty("url", out var url)
-            && url.ValueKind == JsonValueKind.String
-                ? url.GetString()!
-                : throw new WebToolException(WebToolException.InvalidInput, "url must be text.");
 
     private void Judge(Uri address, DomainList domains)
     {
@@ -115,10 +112,24 @@ public sealed class WebFetch(
             throw new WebToolException(WebToolException.NotAccessible, "it redirects to nowhere.");
         }
 
-        var next = WebAddress.Parse(target.AbsoluteUri, limits.UrlCharsMax);
+        var next = ParseTarget(target);
         return address.Scheme == Uri.UriSchemeHttps && next.Scheme != Uri.UriSchemeHttps
             ? throw new WebToolException(WebToolException.NotAllowed, "it redirects from https to http.")
             : next;
+    }
+
+    private Uri ParseTarget(Uri target)
+    {
+        try
+        {
+            return WebAddress.Parse(target.AbsoluteUri, limits.UrlCharsMax);
+        }
+        catch (WebToolException exception) when (exception.Code != WebToolException.NotAllowed)
+        {
+            // It is not the model's mistake.
+            throw new WebToolException(
+                WebToolException.NotAccessible, "it redirects to an address that is none of a page.");
+        }
     }
 
     private async Task<WebPage> Read(Uri address, HttpResponseMessage response, CancellationToken cancellationToken)
@@ -132,15 +143,15 @@ public sealed class WebFetch(
         }
 
         var body = await WebBody.Read(response, limits, cancellationToken);
-        if (body.Kind == WebBodyKind.Text)
+        var document = body.Kind switch
         {
-            return new WebPage(address, null, body.Text(), body.IsCut, clock.GetUtcNow());
-        }
-
-        var text = body.Kind == WebBodyKind.Pdf
-            ? await reader.ReadPdf(body.Bytes, cancellationToken)
-            : await reader.ReadHtml(address.AbsoluteUri, body.Text(), cancellationToken);
-        return new WebPage(address, text.Title, text.Text, body.IsCut || text.IsCut, clock.GetUtcNow());
+            WebBodyKind.Pdf => await reader.ReadPdf(body.Bytes, cancellationToken),
+            WebBodyKind.Html => await reader.ReadHtml(address.AbsoluteUri, body.Text(), cancellationToken),
+            _ => new DocumentText(null, body.Text(), false),
+        };
+        var text = TextCut.At(document.Text, limits.TextCharsMax);
+        var isCut = body.IsCut || document.IsCut || text.Length < document.Text.Length;
+        return new WebPage(address, document.Title, text, isCut, clock.GetUtcNow());
     }
 
     private static ToolOutput Show(WebPage page, int? tokensMax)

@@ -23,7 +23,7 @@ public sealed record WebLimits
     public int PageBytesMax { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>Bytes of a PDF. A part of one cannot be read, so a larger one is refused.</summary>
-    public int PdfBytesMax { get; init; } = 16 * 1024 * 1024;
+    public int PdfBytesMax { get; init; } = 10 * 1024 * 1024;
 
     /// <summary>Pages of a PDF that are read: more text than these have is not given to a model.</summary>
     public int PdfPagesMax { get; init; } = 500;
@@ -31,8 +31,10 @@ public sealed record WebLimits
     /// <summary>Characters of a document's text: ten times what a model sees of one result.</summary>
     public int TextCharsMax { get; init; } = 1_000_000;
 
-    /// <summary>Fetches at once in this process; each may hold the bytes of a PDF.</summary>
-    public int FetchesMax { get; init; } = 16;
+    /// <summary>
+    /// Fetches at once in this process. Each may hold the bytes of a PDF: half a gigabyte when all of them do.
+    /// </summary>
+    public int FetchesMax { get; init; } = 32;
 
     /// <summary>For one document to be read. A page takes milliseconds, a book some seconds.</summary>
     public TimeSpan ReadTimeMax { get; init; } = TimeSpan.FromSeconds(20);

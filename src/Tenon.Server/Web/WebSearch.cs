@@ -48,8 +48,7 @@ public sealed class WebSearch(ISearchBackend? backend, WebLimits limits) : IDisp
 
     private string Query(JsonElement input)
     {
-        var text = input.ValueKind == JsonValueKind.Object && input.TryGetProperty("query", out var query)
-            && query.ValueKind == JsonValueKind.String ? query.GetString()!.Trim() : "";
+        var text = JsonText.Member(input, "query")?.Trim() ?? "";
         return text.Length == 0
             ? throw new WebToolException(WebToolException.InvalidInput, "query must be text.")
             : text.Length > limits.QueryCharsMax

@@ -123,6 +123,7 @@ public abstract class SearchServiceTests : SearchBackendTests
     [InlineData("[]")]
     [InlineData("null")]
     [InlineData("""{"results":7,"web":null}""")]
+    [InlineData("""{"results":[{"url":"\ud800"}],"web":{"results":[{"url":"x","extra_snippets":["\ud800",7]}]}}""")]
     [InlineData("""{"results":[7,null,{"title":7}],"web":{"results":[[],{"url":null}]}}""")]
     public async Task An_answer_of_another_shape_finds_nothing_that_can_be_shown(string body)
     {

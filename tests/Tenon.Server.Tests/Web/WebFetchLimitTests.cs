@@ -26,7 +26,7 @@ public sealed class WebFetchLimitTests : IAsyncDisposable
     [Fact]
     public async Task A_page_of_a_gigabyte_is_left_after_its_first_megabytes()
     {
-        using var lab = new WebLab();
+        using var lab = new WebLab(new WebLimits { TextCharsMax = int.MaxValue });
         using var listener = new TcpListener(PageHost.Address, 0);
         listener.Start();
         var sending = SendGigabyte(listener);
@@ -69,7 +69,7 @@ public sealed class WebFetchLimitTests : IAsyncDisposable
     [InlineData("br")]
     public async Task A_page_that_unpacks_to_far_more_is_read_to_the_limit(string encoding)
     {
-        using var lab = new WebLab();
+        using var lab = new WebLab(new WebLimits { TextCharsMax = int.MaxValue });
         using var packed = new MemoryStream();
         await using (Stream stream = encoding == "gzip"
             ? new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true)
@@ -180,6 +180,17 @@ public sealed class WebFetchLimitTests : IAsyncDisposable
         {
             Assert.StartsWith("url_not_accessible: it took longer", WebLab.Text(output), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_text_that_is_longer_than_any_is_kept_is_cut()
+    {
+        using var lab = new WebLab();
+        _host.Page("/", "text/plain", new string('a', 1_500_000));
+
+        var text = WebLab.Text(await lab.Fetch(_host.Url("/"), Token));
+
+        Assert.Equal(new string('a', 1_000_000) + "\n\n" + CutNote, text);
     }
 
     [Fact]

@@ -41,6 +41,7 @@ public sealed class WebSearchTests
     [InlineData("""{"query":""}""", "invalid_tool_input: query must be text.")]
     [InlineData("""{"query":"  "}""", "invalid_tool_input: query must be text.")]
     [InlineData("""{"query":7}""", "invalid_tool_input: query must be text.")]
+    [InlineData("""{"query":"\udc00"}""", "invalid_tool_input: query must be text.")]
     [InlineData("{}", "invalid_tool_input: query must be text.")]
     [InlineData("null", "invalid_tool_input: query must be text.")]
     public async Task A_query_that_is_none_is_refused(string input, string error)

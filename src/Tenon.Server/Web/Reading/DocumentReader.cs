@@ -43,7 +43,7 @@ public sealed class DocumentReader : IDisposable
         Read(Request("html", url), Encoding.UTF8.GetBytes(html), cancellationToken);
 
     /// <exception cref="WebToolException">It cannot be read, or not within the limits.</exception>
-    public Task<DocumentText> ReadPdf(byte[] bytes, CancellationToken cancellationToken) =>
+    public Task<DocumentText> ReadPdf(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
         Read(Request("pdf", null), bytes, cancellationToken);
 
     public void Dispose()

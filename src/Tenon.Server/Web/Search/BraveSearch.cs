@@ -34,12 +34,12 @@ internal sealed class BraveSearch(
         return
         [
             .. SearchService.List(answer, "web", "results").Select(result => new SearchHit(
-                SearchService.Text(result, "title") ?? "", SearchService.Text(result, "url") ?? "",
+                JsonText.Member(result, "title") ?? "", JsonText.Member(result, "url") ?? "",
                 [
-                    .. SearchService.Text(result, "description") is { } description ? [description] : (string[])[],
-                    .. SearchService.List(result, "extra_snippets").Select(snippet => snippet.ToString()),
+                    .. JsonText.Member(result, "description") is { } description ? [description] : (string[])[],
+                    .. SearchService.List(result, "extra_snippets").Select(JsonText.Of).OfType<string>(),
                 ],
-                SearchService.Text(result, "page_age") ?? SearchService.Text(result, "age"))),
+                JsonText.Member(result, "page_age") ?? JsonText.Member(result, "age"))),
         ];
     }
 

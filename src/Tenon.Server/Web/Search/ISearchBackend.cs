@@ -28,11 +28,7 @@ public sealed record SearchHit(string Title, string Url, IReadOnlyList<string> P
 /// <summary>About where the user is (api B.1). Everything may be left out.</summary>
 public sealed record SearchLocation(string? City, string? Region, string? Country, string? Timezone)
 {
-    public static SearchLocation Of(JsonElement location)
-    {
-        return new SearchLocation(Text("city"), Text("region"), Text("country"), Text("timezone"));
-
-        string? Text(string name) => location.TryGetProperty(name, out var value)
-            && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
-    }
+    public static SearchLocation Of(JsonElement location) => new(
+        JsonText.Member(location, "city"), JsonText.Member(location, "region"),
+        JsonText.Member(location, "country"), JsonText.Member(location, "timezone"));
 }

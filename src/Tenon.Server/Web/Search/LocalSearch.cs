@@ -26,6 +26,7 @@ internal sealed class LocalSearch(
     private readonly LocalIndexStore _index = new();
     private readonly Dictionary<string, (DateTime At, long Size, long Chars)> _files = [];
     private DateTimeOffset _lookedAt = DateTimeOffset.MinValue;
+    private long _chars;
 
     public string Name => SearchOptions.Local;
 
@@ -83,13 +84,14 @@ internal sealed class LocalSearch(
         foreach (var gone in _files.Keys.Where(file => !there.ContainsKey(file)).ToList())
         {
             _index.Remove(gone);
-            _files.Remove(gone);
+            _files.Remove(gone, out var info);
+            _chars -= info.Chars;
         }
 
         foreach (var (file, info) in there.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             var known = _files.GetValueOrDefault(file);
-            var left = limits.IndexCharsMax - _files.Values.Sum(other => other.Chars) + known.Chars;
+            var left = limits.IndexCharsMax - _chars + known.Chars;
             if ((known.At, known.Size) != (info.LastWriteTimeUtc, info.Length) && left > 0)
             {
                 await Add(file, info, left, cancellationToken);
@@ -114,6 +116,7 @@ internal sealed class LocalSearch(
         var (title, text) = await Read(info, cancellationToken);
         var kept = TextCut.At(text, (int)Math.Min(charsMax, int.MaxValue));
         _index.Replace(file, title ?? Path.GetFileNameWithoutExtension(file), Passages(kept));
+        _chars += kept.Length - _files.GetValueOrDefault(file).Chars;
         _files[file] = (at, size, kept.Length);
     }
 

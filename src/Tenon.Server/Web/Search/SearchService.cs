@@ -57,11 +57,6 @@ internal sealed class SearchService(string name, WebLimits limits, TimeProvider 
         return json.ValueKind == JsonValueKind.Array ? json.EnumerateArray() : [];
     }
 
-    /// <summary>A text of an object; null where there is none.</summary>
-    public static string? Text(JsonElement json, string name) =>
-        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value)
-            && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
-
     /// <summary>The query with the sites that it may be about, as most engines understand it.</summary>
     public static string WithSites(SearchQuery query, int charsMax)
     {

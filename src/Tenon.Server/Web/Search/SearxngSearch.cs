@@ -16,9 +16,9 @@ internal sealed class SearxngSearch(Uri url, WebLimits limits, TimeProvider cloc
         return
         [
             .. SearchService.List(answer, "results").Select(result => new SearchHit(
-                SearchService.Text(result, "title") ?? "", SearchService.Text(result, "url") ?? "",
-                SearchService.Text(result, "content") is { } content ? [content] : [],
-                SearchService.Text(result, "publishedDate"))),
+                JsonText.Member(result, "title") ?? "", JsonText.Member(result, "url") ?? "",
+                JsonText.Member(result, "content") is { } content ? [content] : [],
+                JsonText.Member(result, "publishedDate"))),
         ];
     }
 

@@ -47,9 +47,9 @@ internal sealed class TavilySearch(
         return
         [
             .. SearchService.List(answer, "results").Select(result => new SearchHit(
-                SearchService.Text(result, "title") ?? "", SearchService.Text(result, "url") ?? "",
-                SearchService.Text(result, "content") is { } content ? [content] : [],
-                SearchService.Text(result, "published_date"))),
+                JsonText.Member(result, "title") ?? "", JsonText.Member(result, "url") ?? "",
+                JsonText.Member(result, "content") is { } content ? [content] : [],
+                JsonText.Member(result, "published_date"))),
         ];
     }
 
