@@ -73,7 +73,7 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, string 
     {
         var text = Text(output);
         var (shown, where) = hasSandbox
-            ? (PreviewChars, await Keep(callId, text, cancellationToken))
+            ? (PreviewChars, await WriteWhole(callId, text, cancellationToken))
             : (ResultCharsMax, "The rest is left out.");
         var preview = TextCut.At(text, shown) + Note(text, shown, where);
         return output.Content is [DocumentBlock document]
@@ -105,13 +105,13 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, string 
             return output;
         }
 
-        var where = await Keep(callId, text, cancellationToken);
+        var where = await WriteWhole(callId, text, cancellationToken);
         return new ToolOutput(
             [ContentBlock.Of(text[..PreviewChars] + Note(text, PreviewChars, where))], output.IsError);
     }
 
     /// <summary>Writes a whole result into the sandbox; a sentence that says where it is.</summary>
-    private async Task<string> Keep(string callId, string text, CancellationToken cancellationToken)
+    private async Task<string> WriteWhole(string callId, string text, CancellationToken cancellationToken)
     {
         var path = $"/tmp/tool_results/{callId}.txt";
         var input = JsonSerializer.SerializeToElement(new Dictionary<string, string>
