@@ -57,7 +57,7 @@ internal static class CrashSoak
         await using var server = new SoakServer(model.Url, plan.Postgres);
         say($"data: {server.Data}, removed when all counts are zero");
         server.Start();
-        await server.Ready(CancellationToken.None);
+        await server.Ready();
         var sessions = await Open(server, plan.Sessions);
         using var enough = new CancellationTokenSource();
         var running = sessions.ConvertAll(session => Task.Run(() => session.Run(enough.Token)));
@@ -97,7 +97,7 @@ internal static class CrashSoak
             server.Start();
             if (kill % plan.TimedEvery == 0)
             {
-                await server.Ready(CancellationToken.None);
+                await server.Ready();
                 ready.Add(Stopwatch.GetElapsedTime(started));
                 await Until(() => atWork.TrueForAll(session => session.LastEventAt > started || !session.IsAtWork));
                 back.Add(Stopwatch.GetElapsedTime(started));
@@ -110,7 +110,7 @@ internal static class CrashSoak
             }
             else
             {
-                await server.Ready(CancellationToken.None);
+                await server.Ready();
             }
         }
 

@@ -23,6 +23,7 @@ internal sealed class SoakServer : IAsyncDisposable
     private readonly IReadOnlyDictionary<string, string> _variables;
     private readonly string _url = $"http://127.0.0.1:{FreePort()}";
     private ChildProgram? _program;
+    private Task _ready = Task.CompletedTask;
 
     /// <param name="modelUrl">The scripted model service.</param>
     /// <param name="postgres">A connection string; null for SQLite.</param>
@@ -60,41 +61,52 @@ internal sealed class SoakServer : IAsyncDisposable
 
     public async Task Kill()
     {
-        await _program!.Kill();
-        await _program.DisposeAsync();
-        _program = null;
+        // Whoever disposes this meanwhile, because a session failed, must not find what is disposed here.
+        await using var program = Interlocked.Exchange(ref _program, null)!;
+        await program.Kill();
     }
 
-    /// <summary>Waits until it takes requests.</summary>
-    public async Task Ready(CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits until it takes requests. All who wait share one poll: a hundred that each asked a dead port all the time
+    /// would take the processor that the start needs.
+    /// </summary>
+    public Task Ready()
+    {
+        lock (_variables)
+        {
+            return _ready = _ready.IsCompleted ? Poll() : _ready;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _program, null) is { } program)
+        {
+            await program.DisposeAsync();
+        }
+
+        Client.Dispose();
+    }
+
+    private async Task Poll()
     {
         var started = Stopwatch.GetTimestamp();
-        while (!await IsReady(cancellationToken))
+        while (!await IsReady())
         {
             if (Stopwatch.GetElapsedTime(started) > StartTime)
             {
                 throw new InvalidOperationException($"The server does not start. It said:\n{Output}");
             }
 
-            await Task.Delay(PollInterval, cancellationToken);
+            await Task.Delay(PollInterval);
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        if (_program is not null)
-        {
-            await _program.DisposeAsync();
-        }
-
-        Client.Dispose();
-    }
-
-    private async Task<bool> IsReady(CancellationToken cancellationToken)
+    private async Task<bool> IsReady()
     {
         try
         {
-            using var answer = await Client.GetAsync("/health", cancellationToken);
+            using var answer = await Client.GetAsync("/health");
             return answer.IsSuccessStatusCode;
         }
         catch (HttpRequestException)

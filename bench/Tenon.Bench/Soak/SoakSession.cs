@@ -13,8 +13,6 @@ namespace Tenon.Bench.Soak;
 /// </summary>
 internal sealed class SoakSession(SoakServer server, string id, int number)
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(20);
-
     private readonly List<string> _seen = [];
     private string _lastEventId = "0";
 
@@ -97,7 +95,7 @@ internal sealed class SoakSession(SoakServer server, string id, int number)
                 // It died with the request: whether it took it is in the log.
             }
 
-            await server.Ready(CancellationToken.None);
+            await server.Ready();
             if (await TryFind(message) is { } found)
             {
                 return found;
@@ -133,7 +131,7 @@ internal sealed class SoakSession(SoakServer server, string id, int number)
                 // The server died. The stream goes on after the last event that was shown.
             }
 
-            await Task.Delay(RetryInterval);
+            await server.Ready();
         }
     }
 
@@ -148,7 +146,7 @@ internal sealed class SoakSession(SoakServer server, string id, int number)
         catch (Exception exception) when (IsBroken(exception))
         {
             // It died again: the next round asks again, and must not send before it knows.
-            await server.Ready(CancellationToken.None);
+            await server.Ready();
             return await TryFind(message);
         }
     }

@@ -83,7 +83,6 @@ public sealed partial class SessionWaker(
                 break;
             case Owned:
                 await TakeOver(_stop.Token);
-                _known.TrySetResult();
                 break;
             case Standby:
                 LogStandby();
@@ -113,7 +112,9 @@ public sealed partial class SessionWaker(
             _owned = true;
         }
 
+        // Requests are taken from here on. Who sends to a session wakes it; twice is harmless.
         var unfinished = await store.ListUnfinished(cancellationToken);
+        _known.TrySetResult();
         await Parallel.ForEachAsync(
             unfinished,
             new ParallelOptions { MaxDegreeOfParallelism = WakesMax, CancellationToken = cancellationToken },
