@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Tenon.Server.Configuration;
 using Tenon.Server.Demo;
+using Tenon.Server.Web.Reading;
 
 namespace Tenon.Server;
 
@@ -26,6 +27,7 @@ public static class Program
                 ["restore", .. var rest] =>
                     Backup.Restore(rest, Environment.GetEnvironmentVariables(), Console.Out),
                 ["image", .. var rest] => Image.Run(rest),
+                [ReaderProcess.Verb] => await ReadDocuments.Run(),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),
                 _ => Usage.Refuse(args[0]),

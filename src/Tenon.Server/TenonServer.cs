@@ -14,6 +14,9 @@ using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
 using Tenon.Server.Tools;
+using Tenon.Server.Web;
+using Tenon.Server.Web.Reading;
+using Tenon.Server.Web.Search;
 using Tenon.Wire;
 
 namespace Tenon.Server;
@@ -59,6 +62,7 @@ public static class TenonServer
         AddStorage(services, settings);
         AddModels(services, settings);
         AddSandboxes(services, settings);
+        AddWeb(services, settings);
         AddSessions(services);
         services.AddExceptionHandler<Errors>();
         replace?.Invoke(services);
@@ -135,6 +139,22 @@ public static class TenonServer
         services.AddSingleton<HealthWarning>(provider =>
             () => provider.GetRequiredService<SandboxProvider>().DiskShortage);
         services.AddSingleton<ISandboxProvider>(provider => provider.GetRequiredService<SandboxProvider>());
+    }
+
+    private static void AddWeb(IServiceCollection services, Settings settings)
+    {
+        services.AddSingleton(new WebLimits());
+        services.AddSingleton(settings.Search);
+        services.AddSingleton<ResolveName>(System.Net.Dns.GetHostAddressesAsync);
+        services.AddSingleton<WebConnections>();
+        services.AddSingleton<DocumentReader>();
+        services.AddSingleton<WebFetch>();
+        services.AddSingleton(provider => new WebSearch(
+            SearchBackends.Of(
+                settings.Search, provider.GetRequiredService<DocumentReader>(),
+                provider.GetRequiredService<WebLimits>(), provider.GetRequiredService<TimeProvider>()),
+            provider.GetRequiredService<WebLimits>()));
+        services.AddSingleton<WebTools>();
     }
 
     private static void AddSessions(IServiceCollection services)

@@ -14,7 +14,7 @@ public sealed partial class TidyLayoutTests
         ["Events"],
         ["Http"],
         ["Agents", "Environments", "Files", "Memory", "Skills", "Vaults"],
-        ["Models", "Tools", "Sandboxes", "Egress", "Images"],
+        ["Models", "Tools", "Sandboxes", "Egress", "Images", "Web"],
         ["Billing"],
         ["Harness"],
         ["Sessions"],

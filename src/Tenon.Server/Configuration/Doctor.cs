@@ -41,6 +41,7 @@ public static class Doctor
         }
 
         Print("Drivers usable here", await DriverSurvey.Run(settings.Sandbox, TimeProvider.System));
+        Print("Web tools", await WebCheck.Run(settings.Search, TimeProvider.System, CancellationToken.None));
         Print("What this machine lacks", SandboxPrerequisites.Lacks(settings.Sandbox));
         Console.WriteLine();
         Console.WriteLine(

@@ -23,6 +23,7 @@ public static class Serve
         Console.WriteLine(
             $"Data: {settings.DataDirectory}{(settings.Postgres is null ? "" : ", and a PostgreSQL database")}");
         Console.WriteLine($"Models: {Describe(settings.ModelServices)}");
+        Console.WriteLine($"Searches: {settings.Search.Backend ?? "none; choose a back end with search.backend"}");
         if (madeApiKey is not null)
         {
             Console.WriteLine($"API key, shown this once: {madeApiKey}");

@@ -5,6 +5,7 @@ using Tenon.Server.Files;
 using Tenon.Server.Images;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Web.Search;
 
 namespace Tenon.Server.Configuration;
 
@@ -37,6 +38,8 @@ public sealed record Settings
 
     public EgressOptions Egress { get; init; } = new();
 
+    public SearchOptions Search { get; init; } = new((string?)null);
+
     private string? this[string key] => Values[key].Value;
 
     /// <summary>Where each value came from; not the values, for some are secrets.</summary>
@@ -53,6 +56,9 @@ public sealed record SettingValue(string? Value, string Source)
 /// <summary>A key that can be set: by flag, by variable, or in the file under its dotted name.</summary>
 public sealed record SettingKey(string Name, string? Flag, string Variable, string? Default, string Meaning)
 {
+    /// <summary>Where others keep the same value; read when <see cref="Variable"/> is not set.</summary>
+    public string? UsualVariable { get; init; }
+
     /// <summary>Never printed.</summary>
     public bool IsSecret { get; init; }
 
@@ -98,6 +104,14 @@ public static class SettingKeys
     public const string S3Region = "files.s3.region";
     public const string S3Endpoint = "files.s3.endpoint";
     public const string S3CacheMegabytes = "files.s3.cache_mb";
+    public const string Search = "search.backend";
+    public const string SearxngUrl = "search.searxng.url";
+    public const string BraveKey = "search.brave.key";
+    public const string BraveUrl = "search.brave.url";
+    public const string TavilyKey = "search.tavily.key";
+    public const string TavilyUrl = "search.tavily.url";
+    public const string SearchFolder = "search.local.folder";
+    public const string SearchFolderUrl = "search.local.url";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -176,6 +190,25 @@ public static class SettingKeys
         {
             Range = (0, 1024 * 1024 * 1024),
         },
+        new(Search, "--search", "TENON_SEARCH_BACKEND", null,
+            "what web_search asks: searxng, brave, tavily or local; none when unset (docs/concepts/web-tools.md)"),
+        new(SearxngUrl, null, "TENON_SEARXNG_URL", null, "where the SearXNG is that the back end searxng asks"),
+        new(BraveKey, null, "TENON_BRAVE_KEY", null, "the key of the back end brave, also read from BRAVE_API_KEY")
+        {
+            IsSecret = true, UsualVariable = "BRAVE_API_KEY",
+        },
+        new(BraveUrl, null, "TENON_BRAVE_URL", "https://api.search.brave.com/res/v1/web/search",
+            "the address of its web search"),
+        new(TavilyKey, null, "TENON_TAVILY_KEY", null,
+            "the key of the back end tavily, also read from TAVILY_API_KEY")
+        {
+            IsSecret = true, UsualVariable = "TAVILY_API_KEY",
+        },
+        new(TavilyUrl, null, "TENON_TAVILY_URL", "https://api.tavily.com/search", "the address of its search"),
+        new(SearchFolder, null, "TENON_SEARCH_FOLDER", null,
+            "the folder of text, Markdown and HTML files that the back end local finds"),
+        new(SearchFolderUrl, null, "TENON_SEARCH_FOLDER_URL", null,
+            "where the files of that folder are served; without it their sources are no URLs"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,

@@ -29,6 +29,8 @@ public static class SettingsReader
                 flags.TryGetValue(key.Name, out var flag) ? new SettingValue(flag, $"flag {key.Flag}")
                 : variables[key.Variable] is string { Length: > 0 } variable
                     ? new SettingValue(variable, $"variable {key.Variable}")
+                : key.UsualVariable is { } usual && variables[usual] is string { Length: > 0 } other
+                    ? new SettingValue(other, $"variable {usual}")
                 : fromFile.TryGetValue(key.Name, out var text) ? new SettingValue(text, $"file {file ?? DefaultFile}")
                 : new SettingValue(key.Default, "default");
         }
@@ -45,6 +47,7 @@ public static class SettingsReader
             Files = FileSettings.Read(values, variables),
             Egress = EgressSettings.Read(values, EgressSettings.ReadMirrors(values)),
             Mirrors = EgressSettings.ReadMirrors(values),
+            Search = SearchSettings.Read(values),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };
     }

@@ -2,6 +2,7 @@ using Tenon.Server.Events;
 using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Server.Tools;
+using Tenon.Server.Web;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
@@ -79,6 +80,9 @@ public sealed class History
 
     public UsageTotals Usage { get; } = new();
 
+    /// <summary>The URLs that the conversation has shown.</summary>
+    public KnownUrls Urls { get; } = new();
+
     /// <summary>Whether the client runs the sandbox tools, in an environment of its own (api B.5).</summary>
     public bool IsSelfHosted { get; internal set; }
 
@@ -147,6 +151,7 @@ public sealed class History
             case AgentToolResult result:
                 CountSearch(result);
                 NoteUse(result);
+                NoteUrls(UrlSources.ServerTool, result.ToolUseId, result.Content);
                 Resolve(result.ToolUseId, result.Content, result.IsError);
                 break;
             case SessionUpdated updated:
@@ -206,16 +211,19 @@ public sealed class History
         {
             case UserMessage message:
                 AddUser([.. message.Content.Select(ToModel)]);
+                Urls.Note(UrlSources.UserInput, message.Content);
                 (NeedsAnswer, ToolRounds) = (true, 0);
                 break;
             case SystemMessage message:
                 AddUser([.. message.Content.Select(ToModel)]);
+                Urls.Note(UrlSources.UserInput, message.Content);
                 break;
             case UserToolConfirmation confirmation:
                 With(confirmation.ToolUseId, call => (call.Confirmed, call.DenyMessage) =
                     (confirmation.Result == "allow", confirmation.DenyMessage));
                 break;
             case UserCustomToolResult result:
+                NoteUrls(UrlSources.ClientTool, result.CustomToolUseId, result.Content);
                 Resolve(result.CustomToolUseId, result.Content, result.IsError);
                 break;
             case UserToolResult result:
@@ -278,6 +286,15 @@ public sealed class History
         if (result.IsError != true && _round.Any(call => call.Id == result.ToolUseId && call.Name == "web_search"))
         {
             Usage.AddSearch();
+        }
+    }
+
+    // What comes out of a sandbox counts for nothing: a model can write any URL there.
+    private void NoteUrls(Func<string, string> source, string callId, IReadOnlyList<ContentBlock>? content)
+    {
+        if (_round.Find(call => call.Id == callId) is { } call && (call.IsCustom || WebTools.Has(call.Name)))
+        {
+            Urls.Note(source(call.Name), content ?? []);
         }
     }
 

@@ -32,9 +32,10 @@ public static class Prompt
         "Your tools run in a sandbox that the user provides. Unless you are told otherwise, the working directory is "
         + "/workspace.";
 
-    public static ModelRequest Build(SessionAgent agent, History history)
+    /// <param name="webTools">The web tools that this server has.</param>
+    public static ModelRequest Build(SessionAgent agent, History history, IReadOnlyList<ModelTool> webTools)
     {
-        var tools = Tools(agent.Tools);
+        var tools = Tools(agent.Tools, webTools);
         return new ModelRequest
         {
             Model = history.Fallback ?? agent.Model.Id,
@@ -65,6 +66,7 @@ public static class Prompt
         ImageBlock => ImageTokens * CharactersPerToken,
         DocumentBlock { Source: { Type: "text", Data: { } text } } => text.Length,
         DocumentBlock => DocumentTokens * CharactersPerToken,
+        SearchResultBlock found => found.Title.Length + found.Source.Length + found.Content.Sum(Characters),
         _ => 0,
     };
 
@@ -74,9 +76,9 @@ public static class Prompt
         return string.Join("\n\n", new[] { own, note }.Where(part => !string.IsNullOrEmpty(part)));
     }
 
-    private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools) =>
+    private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools, IReadOnlyList<ModelTool> webTools) =>
     [
-        .. BuiltinTools.Sandboxed.Where(tool => Permission.IsEnabled(tools, tool.Name)),
+        .. BuiltinTools.Sandboxed.Concat(webTools).Where(tool => Permission.IsEnabled(tools, tool.Name)),
         .. tools.OfType<CustomTool>().Select(tool => new ModelTool(tool.Name, tool.Description, tool.InputSchema)),
     ];
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
+using Tenon.Server.Web;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
@@ -41,6 +42,11 @@ public sealed partial class Turn
                 var ended = await Task.WhenAny(together);
                 together.Remove(ended);
                 var (done, output) = await ended;
+                if (WebTools.Has(done.Name) && ToolRunner.IsTooLong(output))
+                {
+                    output = await ShortenWeb(done, output, cancellationToken);
+                }
+
                 await log.Append(Result(done, Told(done, output)));
                 await tools.Forget(done.Id);
             }
@@ -51,11 +57,16 @@ public sealed partial class Turn
         calls.TryPeek(out next) && BuiltinTools.IsParallel(call.Name) && BuiltinTools.IsParallel(next.Name);
 
     /// <summary>
-    /// An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt.
+    /// An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt. A web
+    /// tool has none, and is stopped by both: the next owner runs it again.
     /// </summary>
     private async Task<(Call Call, ToolOutput Output)> RunCall(Call call, CancellationToken cancellationToken)
     {
-        var output = await tools.Run(call.Id, call.Name, call.Input, _interrupt.Token).WaitAsync(cancellationToken);
+        var running = WebTools.Has(call.Name)
+            ? tools.RunWeb(
+                new WebCall(call.Name, call.Input, agent.Tools, agent.System, History.Urls), cancellationToken)
+            : tools.Run(call.Id, call.Name, call.Input, _interrupt.Token);
+        var output = await running.WaitAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         return (call, output);
     }
@@ -87,7 +98,8 @@ public sealed partial class Turn
             return null;
         }
 
-        if (_inherited.Contains(call.Id) && History.SandboxInstance is not null)
+        // A web tool does not run in it, and only leaves a file there.
+        if (!WebTools.Has(call.Name) && _inherited.Contains(call.Id) && History.SandboxInstance is not null)
         {
             return ToolOutput.Error(
                 "The sandbox was lost while this call may have been running, so its outcome is unknown. "
@@ -99,6 +111,23 @@ public sealed partial class Turn
             Notice = History.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone,
         });
         return null;
+    }
+
+    /// <summary>A long result of a web tool is kept in the sandbox, where the agent has one.</summary>
+    private async Task<ToolOutput> ShortenWeb(Call call, ToolOutput output, CancellationToken cancellationToken)
+    {
+        var hasSandbox = !History.IsSelfHosted
+            && BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(agent.Tools, tool.Name))
+            && await TryOpen(call, cancellationToken) is null;
+        try
+        {
+            return await tools.ShortenWeb(call.Id, output, hasSandbox, cancellationToken);
+        }
+        catch (SandboxException)
+        {
+            // It died meanwhile. The beginning is still worth reading.
+            return await tools.ShortenWeb(call.Id, output, hasSandbox: false, cancellationToken);
+        }
     }
 
     /// <summary>The output with what the model must know of the life of the sandbox that it came from.</summary>

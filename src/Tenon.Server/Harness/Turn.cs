@@ -185,7 +185,7 @@ public sealed partial class Turn(
 
     private async Task AskModel(CancellationToken cancellationToken)
     {
-        var request = Prompt.Build(agent, History);                     // 2
+        var request = Prompt.Build(agent, History, tools.WebTools);     // 2
         var startId = log.NextId();
 
         // The request may leave before its start is on disk: repeating it after a crash is harmless.

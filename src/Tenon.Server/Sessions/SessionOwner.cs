@@ -220,7 +220,7 @@ public sealed partial class SessionOwner
         var agent = _record.Definition.Agent;
         _turn = new Turn(
             agent, _log, _services.Model,
-            new ToolRunner(_services.Sandboxes, _services.KeepMedia, _record.Id), _services.Feed,
+            new ToolRunner(_services.Sandboxes, _services.Web, _services.KeepMedia, _record.Id), _services.Feed,
             _services.Limits, _services.Clock)
         {
             IsTakenOver = _takesOver,

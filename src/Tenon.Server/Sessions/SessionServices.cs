@@ -4,14 +4,15 @@ using Tenon.Server.Harness;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
+using Tenon.Server.Web;
 using Tenon.Wire;
 
 namespace Tenon.Server.Sessions;
 
 /// <summary>What every session's owner works with.</summary>
 public sealed record SessionServices(
-    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, KeepMedia KeepMedia, Limits Limits,
-    Prices Prices, IdSource Ids, TimeProvider Clock);
+    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, KeepMedia KeepMedia,
+    Limits Limits, Prices Prices, IdSource Ids, TimeProvider Clock);
 
 /// <summary>Where an owner lives, and what it asks of that place.</summary>
 public interface ISessionHost

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Tenon.Server.Models;
+using Tenon.Server.Web;
 
 namespace Tenon.Server.Tools;
 
@@ -73,7 +74,7 @@ public static class BuiltinTools
     public static bool IsSandboxed(string name) => Sandboxed.Any(tool => tool.Name == name);
 
     /// <summary>Whether calls of this tool may run beside others: it changes nothing.</summary>
-    public static bool IsParallel(string name) => name is "read" or "glob" or "grep";
+    public static bool IsParallel(string name) => name is "read" or "glob" or "grep" || WebTools.Has(name);
 
     private static ModelTool Tool(string name, string description, string schema) =>
         new(name, description, JsonElement.Parse(schema));

@@ -1,15 +1,18 @@
 using System.Text.Json;
+using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Web;
 using Tenon.Wire.Content;
 
 namespace Tenon.Server.Tools;
 
 /// <summary>
-/// Runs the built-in tools of one session in its sandbox, which is opened by the first call that needs it.
+/// Runs the built-in tools of one session: those of the web here, all others in its sandbox, which is opened by the
+/// first call that needs it.
 /// </summary>
 /// <remarks>A failure is a result that the model reads; only the caller's own cancellation throws.</remarks>
 /// <param name="keep">Gives pictures and documents of a result their place.</param>
-public sealed class ToolRunner(ISandboxProvider sandboxes, KeepMedia keep, string sessionId)
+public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, KeepMedia keep, string sessionId)
 {
     /// <summary>Characters of a result that the model gets; a longer one goes to a file (api E, common).</summary>
     private const int ResultCharsMax = 100_000;
@@ -20,6 +23,9 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, KeepMedia keep, strin
     private const int PreviewChars = 10_000;
 
     private ISandbox? _sandbox;
+
+    /// <summary>What models are offered beside the sandbox's tools.</summary>
+    public IReadOnlyList<ModelTool> WebTools => web.Offered;
 
     /// <summary>
     /// The living sandbox. Call it before <see cref="Run"/>, so that its instance can be logged first.
@@ -50,6 +56,30 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, KeepMedia keep, strin
                 $"The sandbox was lost while {name} ran, so whether it took effect is unknown: {exception.Message} "
                 + "Files in /workspace are kept; processes and shell state are gone.");
         }
+    }
+
+    /// <summary>Runs a call of a web tool, which nothing but its result comes of: it can be run again.</summary>
+    public Task<ToolOutput> RunWeb(WebCall call, CancellationToken cancellationToken) =>
+        web.Run(call, cancellationToken);
+
+    /// <summary>Whether the model gets only the beginning of a web tool's result.</summary>
+    public static bool IsTooLong(ToolOutput output) => Text(output).Length > ResultCharsMax;
+
+    /// <summary>
+    /// The beginning of a web tool's result. All of it goes to a file of the sandbox, which must be open; without
+    /// one, as much is shown as a result may have.
+    /// </summary>
+    public async Task<ToolOutput> ShortenWeb(
+        string callId, ToolOutput output, bool hasSandbox, CancellationToken cancellationToken)
+    {
+        var text = Text(output);
+        var (shown, where) = hasSandbox
+            ? (PreviewChars, await WriteWhole(callId, text, cancellationToken))
+            : (ResultCharsMax, "The rest is left out.");
+        var preview = TextCut.At(text, shown) + Note(text, shown, where);
+        return output.Content is [DocumentBlock document]
+            ? output with { Content = [document with { Source = document.Source with { Data = preview } }] }
+            : output with { Content = [ContentBlock.Of(preview)] };
     }
 
     /// <summary>
@@ -88,12 +118,20 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, KeepMedia keep, strin
 
     private async Task<ToolOutput> Shorten(string callId, ToolOutput output, CancellationToken cancellationToken)
     {
-        var text = string.Concat(output.Content.OfType<TextBlock>().Select(block => block.Text));
+        var text = Text(output);
         if (text.Length <= ResultCharsMax)
         {
             return output;
         }
 
+        var where = await WriteWhole(callId, text, cancellationToken);
+        var preview = ContentBlock.Of(text[..PreviewChars] + Note(text, PreviewChars, where));
+        return new ToolOutput([preview, .. output.Content.Where(block => block is not TextBlock)], output.IsError);
+    }
+
+    /// <summary>Writes a whole result into the sandbox; a sentence that says where it is.</summary>
+    private async Task<string> WriteWhole(string callId, string text, CancellationToken cancellationToken)
+    {
         var path = $"/tmp/tool_results/{callId}.txt";
         var input = JsonSerializer.SerializeToElement(new Dictionary<string, string>
         {
@@ -101,10 +139,16 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, KeepMedia keep, strin
             ["content"] = text,
         });
         var written = await _sandbox!.Call(new SandboxCall(callId + ".full", "write", input), cancellationToken);
-        var where = written.IsError ? "The rest could not be kept." : $"The whole result is in {path}.";
-        var note = $"\n[{text.Length} characters, of which the first {PreviewChars} are shown. {where}]";
-        return new ToolOutput(
-            [ContentBlock.Of(text[..PreviewChars] + note), .. output.Content.Where(block => block is not TextBlock)],
-            output.IsError);
+        return written.IsError ? "The rest could not be kept." : $"The whole result is in {path}.";
     }
+
+    private static string Note(string text, int shown, string where) =>
+        $"\n[{text.Length} characters, of which the first {shown} are shown. {where}]";
+
+    private static string Text(ToolOutput output) => string.Concat(output.Content.Select(block => block switch
+    {
+        TextBlock text => text.Text,
+        DocumentBlock { Source: { Type: "text", Data: { } data } } => data,
+        _ => "",
+    }));
 }

@@ -152,6 +152,55 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_back_end_for_searches_is_taken_from_the_settings()
+    {
+        var none = Read([]).Search;
+        var searxng = Read(["--search", "searxng"], ("TENON_SEARXNG_URL", "http://127.0.0.1:8888/sub")).Search;
+        var brave = Read(["--search=brave"], ("BRAVE_API_KEY", "usual"));
+        var tavily = Read([], ("TENON_SEARCH_BACKEND", "tavily"), ("TAVILY_API_KEY", "a"), ("TENON_TAVILY_KEY", "b"));
+        var file = Write(
+            $$$$"""{"search":{"backend":"local","local":{"folder":"{{{{_temp.Path}}}}","url":"http://docs/x"}}}""");
+        var local = Read(["--config", file]).Search;
+
+        Assert.Null(none.Backend);
+        Assert.Equal("http://127.0.0.1:8888/sub", searxng.Url!.AbsoluteUri);
+        Assert.Equal(("usual", "variable BRAVE_API_KEY", "https://api.search.brave.com/res/v1/web/search"),
+            (brave.Search.Key, brave.Values["search.brave.key"].Source, brave.Search.Url!.AbsoluteUri));
+        Assert.Equal(("b", "variable TENON_TAVILY_KEY"),
+            (tavily.Search.Key, tavily.Values["search.tavily.key"].Source));
+        Assert.Equal((_temp.Path, "http://docs/x/"), (local.Folder, local.FolderUrl!.AbsoluteUri));
+        Assert.DoesNotContain("usual", brave.Search.ToString(), StringComparison.Ordinal);
+        Assert.True(SettingKeys.All.Single(key => key.Name == "search.brave.key").IsSecret);
+        Assert.True(SettingKeys.All.Single(key => key.Name == "search.tavily.key").IsSecret);
+    }
+
+    [Theory]
+    [InlineData("google", "", "",
+        "search.backend (flag --search): 'google' is not one of searxng, brave, tavily, local.")]
+    [InlineData("searxng", "", "",
+        "search.backend is searxng, which needs search.searxng.url (TENON_SEARXNG_URL).")]
+    [InlineData("brave", "", "", "search.backend is brave, which needs search.brave.key (TENON_BRAVE_KEY).")]
+    [InlineData("brave", "TENON_BRAVE_KEY", "two words",
+        "search.backend is brave, which needs search.brave.key (TENON_BRAVE_KEY).")]
+    [InlineData("tavily", "", "", "search.backend is tavily, which needs search.tavily.key (TENON_TAVILY_KEY).")]
+    [InlineData("local", "", "", "search.backend is local, which needs search.local.folder (TENON_SEARCH_FOLDER).")]
+    [InlineData("local", "TENON_SEARCH_FOLDER", "/nowhere/at/all",
+        "search.local.folder (variable TENON_SEARCH_FOLDER): '/nowhere/at/all' is not a folder.")]
+    [InlineData("searxng", "TENON_SEARXNG_URL", "search.local",
+        "search.searxng.url (variable TENON_SEARXNG_URL): it is not an http or https URL without")]
+    [InlineData("searxng", "TENON_SEARXNG_URL", "http://user:s3cret@host/",
+        "search.searxng.url (variable TENON_SEARXNG_URL): it is not an http or https URL without")]
+    public void A_back_end_that_cannot_be_asked_is_refused(
+        string backend, string variable, string value, string message)
+    {
+        var refusal = Assert.Throws<SettingsException>(() => Read(
+            ["--search", backend], variable.Length == 0 ? [] : [(variable, value)]));
+
+        Assert.StartsWith(message, refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Secrets_are_not_in_the_text_of_the_settings()
     {
         var settings = Read(

@@ -7,6 +7,7 @@ using Tenon.Server.Harness;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
+using Tenon.Server.Tests.Support;
 using Tenon.Server.Tools;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
@@ -31,6 +32,9 @@ internal sealed class World : ISessionHost
 
     /// <summary>Time that passes while nothing happens before the session counts as stuck.</summary>
     private static readonly TimeSpan StuckTime = TimeSpan.FromMinutes(10);
+
+    // No simulated model asks for the web.
+    private static readonly WebLab NoWeb = new();
 
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 22, 12, 0, 0, TimeSpan.Zero));
     private readonly List<TaskCompletionSource> _gates = [];
@@ -208,7 +212,7 @@ internal sealed class World : ISessionHost
             var feed = new Feed(_clock);
             var log = new EventLog(Log, feed, NullLogger<EventLog>.Instance, TaskScheduler.Current);
             var services = new SessionServices(
-                log, feed, _model, _sandboxes, NoMedia, new Limits(), Prices.Default, Ids, _clock);
+                log, feed, _model, _sandboxes, NoWeb.Tools, NoMedia, new Limits(), Prices.Default, Ids, _clock);
             var owner = new SessionOwner(Record(), services, this, NullLogger.Instance, CancellationToken.None);
             await owner.Load(CancellationToken.None);
             if (Record().Status is SessionStatus.Running or SessionStatus.Rescheduling)

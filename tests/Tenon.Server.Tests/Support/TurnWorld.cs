@@ -74,6 +74,9 @@ public sealed class TurnWorld : IAsyncDisposable
 
     public Limits Limits { get; set; } = new();
 
+    /// <summary>The web tools; disposed with this world.</summary>
+    public WebLab Web { get; set; } = new();
+
     public Prices Prices { get; set; } = Prices.Default;
 
     /// <summary>What the session's row has; a new owner starts with it.</summary>
@@ -116,7 +119,8 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <param name="isInterrupted">An interrupt reaches the turn before its first step.</param>
     public async Task Run(CancellationToken cancellationToken, bool isInterrupted = false)
     {
-        Turn = new Turn(Agent, Log, _model, new ToolRunner(_sandboxes, Keep, _sessionId), Feed, Limits, Clock)
+        var tools = new ToolRunner(_sandboxes, Web.Tools, Keep, _sessionId);
+        Turn = new Turn(Agent, Log, _model, tools, Feed, Limits, Clock)
         {
             IsTakenOver = _isTakenOver,
         };
@@ -207,6 +211,7 @@ public sealed class TurnWorld : IAsyncDisposable
     {
         await _sandboxes.Destroy(_sessionId, CancellationToken.None);
         await _sandboxes.DisposeAsync();
+        Web.Dispose();
         await SandboxRemains.Clear(_folder.Path);
         await _log.DisposeAsync();
         await _database.DisposeAsync();
