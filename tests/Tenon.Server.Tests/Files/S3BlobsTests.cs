@@ -28,6 +28,9 @@ public sealed class S3BlobsTests : BlobStoreConformance, IAsyncLifetime
         }
 
         await _s3.DisposeAsync();
+
+        // Who is disposed of asynchronously is not disposed of otherwise.
+        Dispose();
     }
 
     [Fact]
