@@ -42,6 +42,7 @@ internal static class Memory
 
         await Settle(server, warm[0]);
         Report(run, "owners let go", before, Now(), NothingBytes);
+        await ServerMemory.Run(run);
     }
 
     private static Task Each(int count, Func<int, Task> work) => Parallel.ForEachAsync(

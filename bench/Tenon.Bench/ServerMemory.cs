@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Tenon.Bench.Soak;
+using Tenon.Server.Tests.Support;
+
+namespace Tenon.Bench;
+
+/// <summary>
+/// What idle sessions cost <c>./tenon serve</c> as a child, which has neither client nor model service in it.
+/// </summary>
+internal static class ServerMemory
+{
+    private const string Name = "memory";
+    private const int Sessions = 10_000;
+    private const int AtOnce = 64;
+    private const double WholeMbMax = 300;
+    private const string Hello =
+        """{"events":[{"type":"user.message","content":[{"type":"text","text":"hello"}]}]}""";
+
+    public static async Task Run(BenchRun run)
+    {
+        await using var model = new AnthropicService { Responder = _ => Reply.Text("hello ", "world") };
+        model.Script.KeepsRequests = false;
+        await using var server = new SoakServer(model.Url, run.Postgres);
+        server.Start();
+        await server.Ready();
+        var agent = await Post(server, "/v1/agents", """{"name":"bench","model":"claude-opus-4-8"}""");
+        var environment = await Post(server, "/v1/environments", """{"name":"bench"}""");
+        var body = $$"""{"agent":"{{agent}}","environment_id":"{{environment}}"}""";
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, Sessions), new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
+            async (_, _) => await Turn(server, await Post(server, "/v1/sessions", body)));
+        run.Add(new Measure
+        {
+            Name = Name, Here = Resident(server.Pid), Unit = "MB", Reach = WholeMbMax,
+            What = BenchRun.Invariant(
+                $"resident memory of the server alone with {Sessions:#,0} idle sessions, after a turn of each"),
+        });
+        await server.Kill();
+        await SandboxRemains.Clear(server.Data);
+        Directory.Delete(server.Data, recursive: true);
+    }
+
+    private static async Task Turn(SoakServer server, string session)
+    {
+        using var opened = await server.Client.GetAsync(
+            $"/v1/sessions/{session}/events/stream", HttpCompletionOption.ResponseHeadersRead);
+        using var sent = await server.Client.PostAsync(
+            $"/v1/sessions/{session}/events", new StringContent(Hello, null, "application/json"));
+        sent.EnsureSuccessStatusCode();
+        using var lines = new StreamReader(await opened.Content.ReadAsStreamAsync());
+        while (await lines.ReadLineAsync() is { } line && line != "event: session.status_idle")
+        {
+        }
+    }
+
+    private static async Task<string> Post(SoakServer server, string path, string body)
+    {
+        using var answer = await server.Client.PostAsync(path, new StringContent(body, null, "application/json"));
+        answer.EnsureSuccessStatusCode();
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+    }
+
+    /// <summary>As it stands, in MB.</summary>
+    private static double Resident(int process) => double.Parse(
+        File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture) / 1024;
+}
