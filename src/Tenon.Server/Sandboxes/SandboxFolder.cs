@@ -86,7 +86,7 @@ public sealed record SandboxFolder(string Path)
 /// <summary>What a later server must know to find a living sandbox again, or to own its files.</summary>
 /// <param name="Uid">The uid its files belong to; null when the server is not root.</param>
 /// <param name="Instance">The life it names; null before the first start.</param>
-/// <param name="Pid">The pid of its init.</param>
+/// <param name="Pid">The pid of its init; 0 while it starts.</param>
 /// <param name="StartedTicks">The start of that process, against a reused pid.</param>
 /// <param name="Socket">The path of the socket its hand listens on.</param>
 internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long StartedTicks, string? Socket)
@@ -95,6 +95,10 @@ internal sealed record SandboxRecord(int? Uid, string? Instance, int Pid, long S
     /// Who owns the files on its disk, when that is another uid than the one they are shown with; null when not.
     /// </summary>
     public int? DiskUid { get; init; }
+
+    /// <summary>Its start is under way, or was cut short by a crash: who its processes are was not yet known.</summary>
+    [JsonIgnore]
+    public bool IsStarting => Instance is not null && Pid == 0;
 
     /// <summary>What the model is told of this life; null when it began with an empty workspace.</summary>
     public string? Notice { get; init; }

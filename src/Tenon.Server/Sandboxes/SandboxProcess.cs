@@ -41,6 +41,21 @@ internal sealed class SandboxProcess : IDisposable
         return null;
     }
 
+    /// <summary>Kills every process whose command line names this life of a sandbox: launcher, child and hand.
+    /// </summary>
+    public static void KillAll(string instance)
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var pid)
+                && Names(directory, instance))
+            {
+                using var process = Find(pid, null);
+                process?.Kill();
+            }
+        }
+    }
+
     public void Kill()
     {
         LinuxCalls.Signal(_handle, LinuxCalls.SignalKill);
@@ -51,6 +66,19 @@ internal sealed class SandboxProcess : IDisposable
     }
 
     public void Dispose() => _handle.Dispose();
+
+    private static bool Names(string directory, string instance)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(directory, "cmdline")).Split('\0').Contains(instance);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It ended meanwhile, or belongs to a user whose processes are none of ours.
+            return false;
+        }
+    }
 
     private static long? StartOf(int pid)
     {

@@ -122,15 +122,33 @@ public sealed partial class SandboxProvider
             }
         }, cancellationToken);
 
-    private bool HasSomethingOpen(string sessionId)
+    /// <summary>
+    /// At a start: what is open of a session rests here from now on, and a start that a crash cut short is ended. Its
+    /// processes would hold the disks of all sessions, which they have a copy of the mounts of.
+    /// </summary>
+    private async Task FindAgain(string sessionId, CancellationToken cancellationToken)
     {
         var folder = _files.FolderOf(sessionId);
         if (folder.ReadRecord() is not { } record)
         {
-            return false;
+            return;
         }
 
         using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
-        return process is not null || LinuxDisks.IsMount(folder.Disk);
+        if (process is not null || LinuxDisks.IsMount(folder.Disk))
+        {
+            _slots.GetOrAdd(sessionId, _ => new Slot(_time));
+        }
+
+        if (record.IsStarting)
+        {
+            await Alone(sessionId, async _ =>
+            {
+                // At the gate it may turn out to be a start of this server, which has succeeded meanwhile.
+                await Task.Run(
+                    () => End(folder.ReadRecord() is { IsStarting: true } cut ? cut : null), cancellationToken);
+                return true;
+            }, cancellationToken);
+        }
     }
 }

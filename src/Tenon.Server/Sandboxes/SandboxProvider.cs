@@ -166,10 +166,9 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             {
                 await Destroy(sessionId, cancellationToken);
             }
-            else if (HasSomethingOpen(sessionId))
+            else
             {
-                // From now on it rests here.
-                _slots.GetOrAdd(sessionId, _ => new Slot(_time));
+                await FindAgain(sessionId, cancellationToken);
             }
         }
 
@@ -240,18 +239,18 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
     {
         var instance = $"hand_{RandomNumberGenerator.GetHexString(24, lowercase: true)}";
         var socket = _sockets.PathFor(instance);
+
+        // A crash from here on leaves processes that nothing but this name leads to.
+        record = record with
+        {
+            Instance = instance, Pid = 0, StartedTicks = 0, Socket = socket, Driver = _driver.Name,
+        };
+        folder.WriteRecord(record);
         var process = await Launch(
             SandboxDescription.Of(_options, _files, folder, record.Uid, instance).With(layer), socket);
         try
         {
-            record = record with
-            {
-                Instance = instance,
-                Pid = process.Pid,
-                StartedTicks = process.StartedTicks,
-                Socket = socket,
-                Driver = _driver.Name,
-            };
+            record = record with { Pid = process.Pid, StartedTicks = process.StartedTicks };
             folder.WriteRecord(record);
             var sandbox = await Greet(process, folder.Name, record, use, cancellationToken);
             if (sandbox.Notice != record.Notice)
@@ -335,6 +334,11 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
     {
         if (record is { Instance: { } instance, Socket: { } socket })
         {
+            if (record.IsStarting)
+            {
+                SandboxProcess.KillAll(instance);
+            }
+
             using var process = SandboxProcess.Find(record.Pid, record.StartedTicks);
             var driver = record.Driver == _driver.Name
                 ? _driver

@@ -147,6 +147,22 @@ public abstract class SandboxConformance(string driver) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_start_that_a_crash_cut_short_is_ended_by_the_next_server_and_the_files_are_kept()
+    {
+        await Lab.Text(Sandbox, "echo kept > /workspace/file");
+        var init = Lab.InitOf();
+        // As a server leaves it that dies before it knows whom it has started.
+        var folder = Lab.Provider.FolderOf("sesn_1");
+        folder.WriteRecord(folder.ReadRecord()! with { Pid = 0, StartedTicks = 0 });
+        await Lab.Restart();
+
+        await Lab.Provider.Reap(_ => ValueTask.FromResult(true), SandboxLab.Cancelled);
+
+        Assert.False(SandboxLab.IsAlive(init));
+        Assert.Equal("kept", await Lab.Text(await Lab.Open(), "cat /workspace/file"));
+    }
+
+    [Fact]
     public async Task Reaping_ends_only_the_sandboxes_of_sessions_that_are_no_more()
     {
         var other = await Lab.Open("sesn_2");
