@@ -24,6 +24,12 @@ public static class Silo
                 collection.CollectionAge = IdleOwnerMax;
                 collection.CollectionQuantum = IdleOwnerMax / 4;
             })
+            .Configure<ClusterMembershipOptions>(membership =>
+            {
+                // There is nobody else whose entry could be old. By a clock that jumps ahead by weeks, the silo would
+                // find its own too old, and end the process.
+                membership.DefunctSiloCleanupPeriod = null;
+            })
             .Configure<GrainDirectoryOptions>(directory =>
             {
                 // Every owner is in this process, whose directory has them anyway; a cache would be a second list.
