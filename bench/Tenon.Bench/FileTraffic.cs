@@ -42,10 +42,8 @@ internal static class FileTraffic
         }
         finally
         {
-            await server.Kill();
+            await server.Clear();
             await server.DisposeAsync();
-            await SandboxRemains.Clear(server.Data);
-            Directory.Delete(server.Data, recursive: true);
         }
     }
 
@@ -112,19 +110,11 @@ internal static class FileTraffic
         SoakServer server, Func<Task<T>> work)
     {
         await File.WriteAllTextAsync($"/proc/{server.Pid}/clear_refs", ResetPeak);
-        var before = Peak(server);
+        var before = server.Memory("VmHWM");
         var begun = Stopwatch.GetTimestamp();
         var result = await work();
         var took = Stopwatch.GetElapsedTime(begun);
-        return (result, took, (before, Peak(server)));
-    }
-
-    private static double Peak(SoakServer server)
-    {
-        var line = File.ReadLines($"/proc/{server.Pid}/status")
-            .Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return double.Parse(
-            line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        return (result, took, (before, server.Memory("VmHWM")));
     }
 
     private static void Report(BenchRun run, string what, TimeSpan took, TimeSpan floor, (double, double) memory)
@@ -181,17 +171,17 @@ internal static class FileTraffic
 
     private static async Task<string> NewSession(SoakServer server, string more)
     {
-        var agent = await Post(server, "/v1/agents",
+        var agent = await server.Post("/v1/agents",
             """{"name":"bench","model":"claude-opus-4-8","tools":[{"type":"agent_toolset_20260401"}]}""");
-        var environment = await Post(server, "/v1/environments", """{"name":"bench"}""");
-        var session = await Post(server, "/v1/sessions", $$"""
+        var environment = await server.Post("/v1/environments", """{"name":"bench"}""");
+        var session = await server.Post("/v1/sessions", $$"""
             {"agent":"{{agent.GetProperty("id")}}","environment_id":"{{environment.GetProperty("id")}}"{{more}}}
             """);
         return session.GetProperty("id").GetString()!;
     }
 
     private static async Task Send(SoakServer server, string session, string command) =>
-        await Post(server, $"/v1/sessions/{session}/events", JsonSerializer.Serialize(new
+        await server.Post($"/v1/sessions/{session}/events", JsonSerializer.Serialize(new
         {
             events = new[] { new { type = "user.message", content = new[] { new { type = "text", text = command } } } },
         }));
@@ -212,13 +202,6 @@ internal static class FileTraffic
 
             await Task.Delay(5);
         }
-    }
-
-    private static async Task<JsonElement> Post(SoakServer server, string path, string body)
-    {
-        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await server.Client.PostAsync(path, content);
-        return await Read(answer);
     }
 
     private static async Task<JsonElement> Read(HttpResponseMessage answer) => answer.IsSuccessStatusCode

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Net.Http.Json;
-using System.Text.Json;
 using Tenon.Bench.Soak;
 using Tenon.Server.Tests.Support;
 
@@ -25,46 +22,32 @@ internal static class ServerMemory
         await using var server = new SoakServer(model.Url, run.Postgres);
         server.Start();
         await server.Ready();
-        var agent = await Post(server, "/v1/agents", """{"name":"bench","model":"claude-opus-4-8"}""");
-        var environment = await Post(server, "/v1/environments", """{"name":"bench"}""");
-        var body = $$"""{"agent":"{{agent}}","environment_id":"{{environment}}"}""";
+        var agent = await server.Post("/v1/agents", """{"name":"bench","model":"claude-opus-4-8"}""");
+        var environment = await server.Post("/v1/environments", """{"name":"bench"}""");
+        var body = $$"""
+            {"agent":"{{agent.GetProperty("id")}}","environment_id":"{{environment.GetProperty("id")}}"}
+            """;
         await Parallel.ForEachAsync(
             Enumerable.Range(0, Sessions), new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
-            async (_, _) => await Turn(server, await Post(server, "/v1/sessions", body)));
+            async (_, _) =>
+                await Turn(server, (await server.Post("/v1/sessions", body)).GetProperty("id").GetString()!));
         run.Add(new Measure
         {
-            Name = Name, Here = Resident(server.Pid), Unit = "MB", Reach = WholeMbMax,
+            Name = Name, Here = server.Memory("VmRSS"), Unit = "MB", Reach = WholeMbMax,
             What = BenchRun.Invariant(
                 $"resident memory of the server alone with {Sessions:#,0} idle sessions, after a turn of each"),
         });
-        await server.Kill();
-        await SandboxRemains.Clear(server.Data);
-        Directory.Delete(server.Data, recursive: true);
+        await server.Clear();
     }
 
     private static async Task Turn(SoakServer server, string session)
     {
         using var opened = await server.Client.GetAsync(
             $"/v1/sessions/{session}/events/stream", HttpCompletionOption.ResponseHeadersRead);
-        using var sent = await server.Client.PostAsync(
-            $"/v1/sessions/{session}/events", new StringContent(Hello, null, "application/json"));
-        sent.EnsureSuccessStatusCode();
+        await server.Post($"/v1/sessions/{session}/events", Hello);
         using var lines = new StreamReader(await opened.Content.ReadAsStreamAsync());
         while (await lines.ReadLineAsync() is { } line && line != "event: session.status_idle")
         {
         }
     }
-
-    private static async Task<string> Post(SoakServer server, string path, string body)
-    {
-        using var answer = await server.Client.PostAsync(path, new StringContent(body, null, "application/json"));
-        answer.EnsureSuccessStatusCode();
-        return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
-    }
-
-    /// <summary>As it stands, in MB.</summary>
-    private static double Resident(int process) => double.Parse(
-        File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-        CultureInfo.InvariantCulture) / 1024;
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Tenon.Server.Tests.Support;
@@ -75,9 +74,7 @@ internal static class CrashSoak
                 using var deleted = await server.Client.DeleteAsync($"/v1/sessions/{session.Id}");
             }
 
-            await server.Kill();
-            await SandboxRemains.Clear(server.Data);
-            Directory.Delete(server.Data, recursive: true);
+            await server.Clear();
         }
 
         return new CrashResult(faults, sessions, ready, back);
@@ -148,12 +145,8 @@ internal static class CrashSoak
         return sessions;
     }
 
-    private static async Task<string> Post(SoakServer server, string path, object body)
-    {
-        using var answer = await server.Client.PostAsJsonAsync(path, body);
-        answer.EnsureSuccessStatusCode();
-        return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
-    }
+    private static async Task<string> Post(SoakServer server, string path, object body) =>
+        (await server.Post(path, JsonSerializer.Serialize(body))).GetProperty("id").GetString()!;
 
     private static void Report(CrashResult result, int kills)
     {

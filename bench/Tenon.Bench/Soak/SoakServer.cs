@@ -1,7 +1,11 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using Tenon.Conformance.Support;
+using Tenon.Server.Tests.Support;
 
 namespace Tenon.Bench.Soak;
 
@@ -85,6 +89,30 @@ internal sealed class SoakServer : IAsyncDisposable
         {
             return _ready = _ready.IsCompleted ? Poll() : _ready;
         }
+    }
+
+    /// <summary>Posts JSON, and reads the JSON that comes back.</summary>
+    public async Task<JsonElement> Post(string path, string body)
+    {
+        using var answer = await Client.PostAsync(path, new StringContent(body, null, "application/json"));
+        return answer.IsSuccessStatusCode
+            ? await answer.Content.ReadFromJsonAsync<JsonElement>()
+            : throw new InvalidOperationException(await answer.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>What the kernel says of the child's memory, in MB.</summary>
+    /// <param name="field"><c>VmRSS</c> for now, <c>VmHWM</c> for the most there was.</param>
+    public double Memory(string field) => double.Parse(
+        File.ReadLines($"/proc/{Pid}/status").Single(line => line.StartsWith(field + ":", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture) / 1024;
+
+    /// <summary>Ends it and its sandboxes, and deletes the data.</summary>
+    public async Task Clear()
+    {
+        await Kill();
+        await SandboxRemains.Clear(Data);
+        Directory.Delete(Data, recursive: true);
     }
 
     public async ValueTask DisposeAsync()

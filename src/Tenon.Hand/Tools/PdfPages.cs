@@ -29,10 +29,10 @@ internal static class PdfPages
         }
 
         var most = MostIn(pdf);
-        var streams = 0;
+        var (streams, unpacked) = (0, new byte[StreamBytesMax]);
         for (var at = Next(pdf, 0); at >= 0 && streams < StreamsMax; at = Next(pdf, at + 1), streams++)
         {
-            most = Math.Max(most, MostIn(Unpack(pdf, at)));
+            most = Math.Max(most, MostIn(Unpack(pdf, at, unpacked)));
         }
 
         return most > 0 ? most : null;
@@ -110,7 +110,7 @@ internal static class PdfPages
     }
 
     /// <summary>What a stream of objects says; nothing when it is packed in a way that is not known.</summary>
-    private static ReadOnlySpan<byte> Unpack(byte[] pdf, int at)
+    private static ReadOnlySpan<byte> Unpack(byte[] pdf, int at, byte[] into)
     {
         var found = pdf.AsSpan(at).IndexOf("stream"u8);
         if (found < 0)
@@ -125,8 +125,7 @@ internal static class PdfPages
         {
             using var packed = new MemoryStream(pdf, at, pdf.Length - at);
             using var unpacked = new ZLibStream(packed, CompressionMode.Decompress);
-            var text = new byte[StreamBytesMax];
-            return text.AsSpan(0, unpacked.ReadAtLeast(text, text.Length, throwOnEndOfStream: false));
+            return into.AsSpan(0, unpacked.ReadAtLeast(into, into.Length, throwOnEndOfStream: false));
         }
         catch (InvalidDataException)
         {

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Backups;
 
@@ -166,22 +167,8 @@ internal sealed class BackupReader
         new($"{_path} is not a whole backup of Tenon: {why}.") { IsRefusal = true };
 
     /// <summary>Passes on what it reads, and counts it in.</summary>
-    private sealed class DigestedStream(Stream inner, BackupDigest digest) : Stream
+    private sealed class DigestedStream(Stream inner, BackupDigest digest) : ForwardStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override int Read(Span<byte> buffer)
         {
             var count = inner.Read(buffer);
@@ -190,16 +177,5 @@ internal sealed class BackupReader
         }
 
         public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Flush()
-        {
-            // Nothing is written.
-        }
     }
 }

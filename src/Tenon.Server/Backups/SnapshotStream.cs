@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Backups;
 
@@ -6,14 +7,10 @@ namespace Tenon.Server.Backups;
 /// Exactly as many bytes of a file as it had when it was looked at: what was cut off meanwhile reads as zeros, and what
 /// was added is left out. An archive says how long a file is before it holds its bytes.
 /// </summary>
-internal sealed class SnapshotStream(SafeFileHandle file, long length, BackupDigest digest) : Stream
+internal sealed class SnapshotStream(SafeFileHandle file, long length, BackupDigest digest) : ForwardStream
 {
-    public override bool CanRead => true;
-
     // The archive asks for the length, which it only does of what can seek; it never moves.
     public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
 
     public override long Length => length;
 
@@ -40,15 +37,4 @@ internal sealed class SnapshotStream(SafeFileHandle file, long length, BackupDig
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
 }

@@ -108,9 +108,9 @@ internal static class FileSettings
                     + "give a URL with http or https, and without credentials.");
     }
 
+    // That it is one was checked with its range.
     private static long Number(IReadOnlyDictionary<string, SettingValue> values, string key) =>
-        int.TryParse(values[key].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number : throw Wrong(values, key, "give a number");
+        long.Parse(values[key].Value!, NumberStyles.None, CultureInfo.InvariantCulture);
 
     private static SettingsException Wrong(
         IReadOnlyDictionary<string, SettingValue> values, string key, string reason) =>

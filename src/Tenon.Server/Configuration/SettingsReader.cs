@@ -38,6 +38,7 @@ public static class SettingsReader
         RefuseUnknownVariables(variables);
         CheckPostgres(values[SettingKeys.Postgres]);
         CheckNumbers(values);
+        var mirrors = EgressSettings.ReadMirrors(values);
         var services = ModelServices.Read(name => variables[name] as string);
         return new Settings
         {
@@ -45,8 +46,8 @@ public static class SettingsReader
             ModelServices = services with { Routes = routes },
             Sandbox = SandboxSettings.Read(values, Path.GetFullPath(values[SettingKeys.Data].Value!)),
             Files = FileSettings.Read(values, variables),
-            Egress = EgressSettings.Read(values, EgressSettings.ReadMirrors(values)),
-            Mirrors = EgressSettings.ReadMirrors(values),
+            Egress = EgressSettings.Read(values, mirrors),
+            Mirrors = mirrors,
             Search = SearchSettings.Read(values),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };

@@ -20,7 +20,6 @@ public sealed partial class EgressProxy(
     private const int ConnectionsMax = 256;
 
     private const int ListenBacklog = 64;
-    private const string NewSuffix = "~";
     private const uint OwnerOnly = 0x180; // 0600
 
     private readonly AddressGuard _guard = new(options.AllowedRanges, Resolve);
@@ -46,9 +45,9 @@ public sealed partial class EgressProxy(
             return;
         }
 
+        // Until it has another owner only the server's own user may connect to it.
         var socket = Bind(directory);
         Own(Path.Combine(directory, SocketName), uid);
-        socket.Listen(ListenBacklog);
         var listener = new EgressListener(
             new EgressSession(sessionId, new(rulesOf, note, _guard, ids, clock, edge)), socket, ConnectionsMax,
             exception => LogBroken(sessionId, exception));
@@ -96,22 +95,8 @@ public sealed partial class EgressProxy(
     {
         // A socket's path has 107 bytes at most, and a data folder's may have more: an open directory has a short name.
         using var open = LinuxCalls.OpenBeneath(directory) ?? throw new IOException($"{directory} cannot be opened");
-        var path = $"/proc/self/fd/{(int)open.DangerousGetHandle()}/{SocketName}";
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            // NOTE: bound under one name and used under another, because disposing of a socket deletes its name.
-            File.Delete(path + NewSuffix);
-            socket.Bind(new UnixDomainSocketEndPoint(path + NewSuffix));
-            File.Move(path + NewSuffix, path, overwrite: true);
-            return socket;
-        }
-        catch
-        {
-            // Whatever went wrong, nothing listens.
-            socket.Dispose();
-            throw;
-        }
+        return SandboxSockets.Listen(
+            $"/proc/self/fd/{(int)open.DangerousGetHandle()}/{SocketName}", ListenBacklog);
     }
 
     private static Task<System.Net.IPAddress[]> Resolve(string host, CancellationToken cancellationToken) =>

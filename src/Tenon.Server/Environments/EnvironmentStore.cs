@@ -7,9 +7,9 @@ using Tenon.Wire.Environments;
 namespace Tenon.Server.Environments;
 
 /// <summary>Environments. They have no versions: the last write counts.</summary>
-public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
+public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts, IDatabase database)
 {
-    /// <summary>An environment was changed or deleted, by this process.</summary>
+    /// <summary>An environment was changed or deleted, by this process. Others hear it from the database.</summary>
     public event Func<CancellationToken, Task>? Changed;
 
     public async Task Insert(EnvironmentRecord environment, CancellationToken cancellationToken)
@@ -55,14 +55,14 @@ public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
         await context.Environments.Where(row => row.Id == environment.Id).ExecuteUpdateAsync(
             set => set.SetProperty(row => row.Body, body).SetProperty(row => row.ArchivedAt, archivedAt),
             cancellationToken);
-        await (Changed?.Invoke(cancellationToken) ?? Task.CompletedTask);
+        await Tell(cancellationToken);
     }
 
     public async Task<bool> Delete(string id, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var deleted = await context.Environments.Where(row => row.Id == id).ExecuteDeleteAsync(cancellationToken);
-        await (Changed?.Invoke(cancellationToken) ?? Task.CompletedTask);
+        await Tell(cancellationToken);
         return deleted > 0;
     }
 
@@ -77,6 +77,12 @@ public sealed class EnvironmentStore(IDbContextFactory<TenonContext> contexts)
             .OrderByDescending(row => row.Id)
             .Take(limit + 1).ToListAsync(cancellationToken);
         return rows.ConvertAll(Parse);
+    }
+
+    private async Task Tell(CancellationToken cancellationToken)
+    {
+        await (Changed?.Invoke(cancellationToken) ?? Task.CompletedTask);
+        await database.TellEnvironmentsChanged(cancellationToken);
     }
 
     private static string Serialize(EnvironmentRecord environment) =>

@@ -16,15 +16,14 @@ public sealed class S3Blobs : IBlobStore, IAsyncDisposable
     /// <summary>Files that are kept here, however small: looking through them is what making room costs.</summary>
     private const int CachedMax = 10_000;
 
-    /// <summary>Fetches side by side; two of one blob would fetch it twice.</summary>
-    private const int Gates = 32;
-
     private readonly S3Place _place;
     private readonly BlobFolder _folder;
     private readonly S3Client _s3;
     private readonly S3Removals _removals;
     private readonly Lock _evicting = new();
-    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, Gates).Select(_ => new SemaphoreSlim(1, 1))];
+
+    // Two at one blob would fetch it twice.
+    private readonly StripedLock _fetching = new();
 
     /// <param name="path">The folder for what is on the way, and for what is kept here too.</param>
     public S3Blobs(S3Place place, string path, ILogger<S3Blobs> logger)
@@ -42,21 +41,8 @@ public sealed class S3Blobs : IBlobStore, IAsyncDisposable
     public async Task<string?> FileOf(string name, CancellationToken cancellationToken)
     {
         var path = _folder.PathOf(name);
-        var gate = _gates[(uint)name.GetHashCode(StringComparison.Ordinal) % Gates];
-        await gate.WaitAsync(cancellationToken);
-        try
-        {
-            if (!Touch(path) && !await Fetch(name, cancellationToken))
-            {
-                return null;
-            }
-        }
-        finally
-        {
-            gate.Release();
-        }
-
-        return path;
+        using var turn = await _fetching.Enter(name, cancellationToken);
+        return Touch(path) || await Fetch(name, cancellationToken) ? path : null;
     }
 
     public void Delete(IReadOnlyCollection<string> names)
@@ -90,7 +76,7 @@ public sealed class S3Blobs : IBlobStore, IAsyncDisposable
     {
         await _removals.DisposeAsync();
         _s3.Dispose();
-        Array.ForEach(_gates, gate => gate.Dispose());
+        _fetching.Dispose();
     }
 
     /// <summary>Says that a file is in use, if it is here.</summary>

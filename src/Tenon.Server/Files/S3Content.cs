@@ -5,7 +5,7 @@ using Tenon.Server.Storage;
 namespace Tenon.Server.Files;
 
 /// <summary>An object's bytes as they come. A line that breaks is taken up again where it broke.</summary>
-internal sealed class S3Content : Stream
+internal sealed class S3Content : ForwardStream
 {
     /// <summary>Breaks of one download: more say that the store is away.</summary>
     private const int BreaksMax = 5;
@@ -28,12 +28,6 @@ internal sealed class S3Content : Stream
     /// <summary>Null when there is no such object.</summary>
     public static async Task<S3Content?> Open(S3Client s3, string name, CancellationToken cancellationToken) =>
         await s3.Get(name, 0, cancellationToken) is { } response ? new S3Content(s3, name, response) : null;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length { get; }
 
@@ -75,16 +69,6 @@ internal sealed class S3Content : Stream
 
     public override int Read(byte[] buffer, int offset, int count) =>
         throw new NotSupportedException("It is read asynchronously.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -29,6 +29,10 @@ public sealed class ForkPoint(string? eventId)
     /// <summary>The last entry of the fork's history; 0 for none.</summary>
     public long Seq { get; private set; }
 
+    /// <summary>Those of the session's own files at or before the cut, newest first.</summary>
+    public IEnumerable<SnapshotTaken> Snapshots =>
+        _history.Snapshots.Where(snapshot => snapshot.At <= Seq).OrderByDescending(snapshot => snapshot.At);
+
     public void Take(LogEntry entry)
     {
         _history.Apply(entry, SessionLog.Decode(entry));

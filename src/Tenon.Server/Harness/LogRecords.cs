@@ -50,7 +50,11 @@ public sealed record SandboxOpened(string Instance)
 /// <summary>The session's files were kept as they were at an earlier entry.</summary>
 /// <param name="Id">The snapshot's name in the store of sandboxes.</param>
 /// <param name="At">The sequence number at which they were so.</param>
-public sealed record SnapshotTaken(string Id, long At);
+public sealed record SnapshotTaken(string Id, long At)
+{
+    /// <summary>What every <see cref="Id"/> begins with.</summary>
+    public const string IdPrefix = "snap_";
+}
 
 /// <summary>All before is the history of another session: what it used was that one's.</summary>
 /// <param name="Session">The session that this one was forked from.</param>

@@ -212,6 +212,12 @@ internal sealed partial class PackageLayers(
             : [];
         foreach (var key in unused.Select(path => Path.GetFileNameWithoutExtension(path)))
         {
+            lock (_lock)
+            {
+                // Who asks for it again has it installed again.
+                _builds.Remove(key);
+            }
+
             File.Delete(MarkerOf(key));
             if (PackageOverlay.Unmount(PathOf(key)))
             {

@@ -70,9 +70,8 @@ public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, 
             }
 
             bytesLeft -= size;
-            var source = await Load(found.GetValueOrDefault(id), cancellationToken);
-            if (source is { Type: "base64", MediaType: not MediaTypes.Pdf }
-                && TooMany(source, images, ref imagesLeft, uses) is { } reason)
+            var (source, picture) = await Load(found.GetValueOrDefault(id), cancellationToken);
+            if (picture is not null && TooMany(picture, images, ref imagesLeft, uses) is { } reason)
             {
                 shown[id] = _ => ContentBlock.Of($"[The file {id} that stood here is left out: {reason}]");
                 continue;
@@ -90,14 +89,9 @@ public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, 
         };
     }
 
-    /// <summary>Why a picture cannot stand beside so many others; null when it can, or is none.</summary>
-    private static string? TooMany(MediaSource source, int images, ref int imagesLeft, int uses)
+    /// <summary>Why a picture cannot stand beside so many others; null when it can.</summary>
+    private static string? TooMany(Picture picture, int images, ref int imagesLeft, int uses)
     {
-        if (Picture.Of(Convert.FromBase64String(source.Data!)) is not { } picture)
-        {
-            return null;
-        }
-
         imagesLeft -= uses;
         return imagesLeft < 0 ? $"one request has at most {MediaLimits.RequestImagesMax} pictures."
             : images > MediaLimits.LargeImagesMax
@@ -129,21 +123,23 @@ public sealed class ModelFiles(IModel inner, FileStore files, IBlobStore blobs, 
         _ => block,
     };
 
-    /// <summary>The file as a source that every provider takes; null when there is none to be had.</summary>
-    private async Task<MediaSource?> Load(StoredFile? file, CancellationToken cancellationToken)
+    /// <summary>The file as a source that every provider takes, and what picture it is, if it is one; null when there
+    /// is none to be had.</summary>
+    private async Task<(MediaSource? Source, Picture? Picture)> Load(
+        StoredFile? file, CancellationToken cancellationToken)
     {
         if (file is null || FileRules.IsExpired(file.Record, clock.GetUtcNow())
             || await Read(file, cancellationToken) is not { } bytes)
         {
-            return null;
+            return (null, null);
         }
 
         return MediaLimits.KindOf(file.Record.MimeType) == MediaKind.Text
-            ? new MediaSource { Type = "text", MediaType = "text/plain", Data = Text(bytes) }
-            : new MediaSource
+            ? (new MediaSource { Type = "text", MediaType = "text/plain", Data = Text(bytes) }, null)
+            : (new MediaSource
             {
                 Type = "base64", MediaType = file.Record.MimeType, Data = Convert.ToBase64String(bytes),
-            };
+            }, Picture.Of(bytes));
     }
 
     private async Task<byte[]?> Read(StoredFile file, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Models;
 
@@ -102,22 +103,8 @@ internal sealed class ServiceCall : IDisposable
     }
 
     /// <summary>A response body that reports every byte that comes.</summary>
-    private sealed class WatchedStream(Stream body, ServiceCall call) : Stream
+    private sealed class WatchedStream(Stream body, ServiceCall call) : ForwardStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override int Read(byte[] buffer, int offset, int count) => Report(body.Read(buffer, offset, count));
 
         public override async ValueTask<int> ReadAsync(
@@ -136,16 +123,6 @@ internal sealed class ServiceCall : IDisposable
         public override Task<int> ReadAsync(
             byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

@@ -18,9 +18,8 @@ internal sealed class HandConnection : IAsyncDisposable
     private readonly ConcurrentDictionary<long, TaskCompletionSource<HandReply>> _open = new();
     private readonly Task _reading;
     private long _lastId;
-    private volatile bool _closed;
-
     private readonly Action<string> _tell;
+    private volatile bool _closed;
 
     private HandConnection(Socket socket, Action<string> tell)
     {

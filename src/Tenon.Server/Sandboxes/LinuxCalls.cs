@@ -191,6 +191,14 @@ internal static unsafe partial class LinuxCalls
             : null;
     }
 
+    /// <summary>Whether any process runs as this uid.</summary>
+    public static bool RunsProcesses(int uid)
+    {
+        // Of a user's processes the kernel tells the best priority, or that there are none.
+        const int OfUser = 2;
+        return getpriority(OfUser, (uint)uid) != -1 || Marshal.GetLastPInvokeError() != NoSuchProcess;
+    }
+
     public static Win32Exception Failure(string what)
     {
         var error = Marshal.GetLastPInvokeError();
@@ -210,6 +218,9 @@ internal static unsafe partial class LinuxCalls
 
     [LibraryImport("libc")]
     private static partial void sync();
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getpriority(int which, uint who);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fcntl(int descriptor, int command, nint argument);

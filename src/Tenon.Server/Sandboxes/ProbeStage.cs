@@ -112,10 +112,9 @@ internal sealed class ProbeStage : IDisposable
     private static List<int> Descendants(int root)
     {
         var parents = new List<(int Pid, int Parent)>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        foreach (var pid in SandboxProcess.All())
         {
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-                && StatusOf(pid, "PPid:") is [var parent])
+            if (StatusOf(pid, "PPid:") is [var parent])
             {
                 parents.Add((pid, int.Parse(parent, CultureInfo.InvariantCulture)));
             }

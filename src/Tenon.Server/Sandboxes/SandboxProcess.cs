@@ -45,13 +45,22 @@ internal sealed class SandboxProcess : IDisposable
     /// </summary>
     public static void KillAll(string instance)
     {
+        foreach (var pid in All().Where(pid => Names(pid, instance)))
+        {
+            using var process = Find(pid, null);
+            process?.Kill();
+        }
+    }
+
+    /// <summary>The pids of this moment; each may be gone when it is looked at.</summary>
+    public static IEnumerable<int> All()
+    {
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var pid)
-                && Names(directory, instance))
+            if (int.TryParse(
+                Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
             {
-                using var process = Find(pid, null);
-                process?.Kill();
+                yield return pid;
             }
         }
     }
@@ -67,11 +76,11 @@ internal sealed class SandboxProcess : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
-    private static bool Names(string directory, string instance)
+    private static bool Names(int pid, string instance)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(directory, "cmdline")).Split('\0').Contains(instance);
+            return File.ReadAllText($"/proc/{pid}/cmdline").Split('\0').Contains(instance);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

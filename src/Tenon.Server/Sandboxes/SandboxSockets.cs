@@ -21,16 +21,26 @@ internal sealed class SandboxSockets
 
     /// <summary>
     /// A socket that listens already, before there is a hand: so its path is nowhere inside, where a command could
-    /// replace it, and the server can connect at once. Disposing of it leaves the path.
+    /// replace it, and the server can connect at once. Disposing of it leaves the path. What is there is replaced.
     /// </summary>
-    public static Socket Listen(string path)
+    public static Socket Listen(string path, int backlog = ListenBacklog)
     {
         var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        // NOTE: bound under one name and used under another, because disposing of a socket deletes its name.
-        listener.Bind(new UnixDomainSocketEndPoint(path + NewSuffix));
-        listener.Listen(ListenBacklog);
-        File.Move(path + NewSuffix, path);
-        return listener;
+        try
+        {
+            // NOTE: bound under one name and used under another, because disposing of a socket deletes its name.
+            File.Delete(path + NewSuffix);
+            listener.Bind(new UnixDomainSocketEndPoint(path + NewSuffix));
+            listener.Listen(backlog);
+            File.Move(path + NewSuffix, path, overwrite: true);
+            return listener;
+        }
+        catch
+        {
+            // Whatever went wrong, nothing listens.
+            listener.Dispose();
+            throw;
+        }
     }
 
     public string PathFor(string instance)

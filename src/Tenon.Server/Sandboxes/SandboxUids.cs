@@ -24,10 +24,9 @@ internal sealed class SandboxUids(SandboxOptions options, Func<IEnumerable<int>>
                 _isRead = true;
             }
 
-            var foreign = RunningUids();
             for (var uid = options.FirstUid; uid < options.FirstUid + options.UidCount; uid++)
             {
-                if (!foreign.Contains(uid) && !IsUser(uid) && _taken.Add(uid))
+                if (!_taken.Contains(uid) && !LinuxCalls.RunsProcesses(uid) && !IsUser(uid) && _taken.Add(uid))
                 {
                     return uid;
                 }
@@ -45,23 +44,6 @@ internal sealed class SandboxUids(SandboxOptions options, Func<IEnumerable<int>>
         {
             _taken.Remove(uid ?? 0);
         }
-    }
-
-    private static HashSet<int> RunningUids()
-    {
-        var found = new HashSet<int>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
-        {
-            if (char.IsAsciiDigit(Path.GetFileName(directory)[0]) && LinuxCalls.OpenBeneath(directory) is { } process)
-            {
-                using (process)
-                {
-                    found.Add((int)(LinuxCalls.Status(process)?.Owner ?? 0));
-                }
-            }
-        }
-
-        return found;
     }
 
     private static bool IsUser(int uid)

@@ -95,7 +95,10 @@ public sealed partial class OutputWatch(
                 var (isDone, rest) = await Look(sessionId);
                 failures = isDone ? 0 : failures + 1;
                 await Task.Delay(rest, clock, _stopping);
-                watched.IsDue |= failures is > 0 and < FailuresMax;
+                if (failures is > 0 and < FailuresMax)
+                {
+                    watched.IsDue = true;
+                }
             }
             while (!Leave(sessionId, watched));
         }

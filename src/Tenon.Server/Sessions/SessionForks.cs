@@ -26,29 +26,16 @@ public sealed class SessionForks(
     /// <summary>Entries read, and appended, at a time.</summary>
     private const int PageMax = 1_000;
 
-    private const string SnapshotPrefix = "snap_";
-
     /// <summary>Where a session's history is cut; null when it has no such event.</summary>
     public async Task<Cut?> FindCut(string sessionId, string? eventId, CancellationToken cancellationToken)
     {
         var point = new ForkPoint(eventId);
-        var snapshots = new List<SnapshotTaken>();
         await foreach (var entry in Read(sessionId, cancellationToken))
         {
             point.Take(entry);
-            switch (SessionLog.Decode(entry))
-            {
-                case SnapshotTaken snapshot:
-                    snapshots.Add(snapshot);
-                    break;
-                case Forked:
-                    snapshots.Clear();
-                    break;
-            }
         }
 
-        var earlier = snapshots.Where(snapshot => snapshot.At <= point.Seq).OrderByDescending(snapshot => snapshot.At);
-        return point.IsFound ? new Cut(point.Seq, [.. earlier.Select(snapshot => snapshot.Id)]) : null;
+        return point.IsFound ? new Cut(point.Seq, [.. point.Snapshots.Select(snapshot => snapshot.Id)]) : null;
     }
 
     /// <summary>The new session.</summary>
@@ -116,7 +103,7 @@ public sealed class SessionForks(
 
     private async Task<string?> KeepFiles(string id, CancellationToken cancellationToken)
     {
-        var snapshot = ids.Next(SnapshotPrefix);
+        var snapshot = ids.Next(SnapshotTaken.IdPrefix);
         return await sandboxes.Snapshot(id, snapshot, [], cancellationToken) ? snapshot : null;
     }
 

@@ -18,9 +18,6 @@ public sealed class SessionOutputs(
     SessionStore sessions, FileStore files, IBlobStore blobs, FileStorage storage, SandboxProvider sandboxes,
     IdSource ids, TimeProvider clock) : IDisposable
 {
-    /// <summary>Looks at sessions side by side; two at one session would copy everything twice.</summary>
-    private const int Gates = 32;
-
     /// <summary>
     /// All outputs of a session: the disk that the contract gives a sandbox (api F.1). Files with holes cost an agent
     /// nothing, and their copies are whole.
@@ -29,7 +26,8 @@ public sealed class SessionOutputs(
 
     private const int BufferBytes = 128 * 1024;
 
-    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, Gates).Select(_ => new SemaphoreSlim(1, 1))];
+    // Two at one session would copy everything twice.
+    private readonly StripedLock _looking = new();
 
     /// <summary>Brings the session's files in line with its outputs folder. Does nothing for other scopes.</summary>
     public Task Refresh(string sessionId, CancellationToken cancellationToken) =>
@@ -56,7 +54,7 @@ public sealed class SessionOutputs(
     public Task DeleteFiles(string sessionId, CancellationToken cancellationToken) =>
         Alone(sessionId, () => files.DeleteScope(sessionId, cancellationToken), cancellationToken);
 
-    public void Dispose() => Array.ForEach(_gates, gate => gate.Dispose());
+    public void Dispose() => _looking.Dispose();
 
     private async Task Look(string sessionId, string folder, CancellationToken cancellationToken)
     {
@@ -131,15 +129,7 @@ public sealed class SessionOutputs(
 
     private async Task Alone(string sessionId, Func<Task> work, CancellationToken cancellationToken)
     {
-        var gate = _gates[(uint)sessionId.GetHashCode(StringComparison.Ordinal) % Gates];
-        await gate.WaitAsync(cancellationToken);
-        try
-        {
-            await work();
-        }
-        finally
-        {
-            gate.Release();
-        }
+        using var turn = await _looking.Enter(sessionId, cancellationToken);
+        await work();
     }
 }

@@ -7,8 +7,6 @@ namespace Tenon.Server.Sessions;
 /// <content>The session's files, kept as they were whenever it came to rest.</content>
 public sealed partial class SessionOwner
 {
-    private const string SnapshotPrefix = "snap_";
-
     private Task _keeping = Task.CompletedTask;
 
     /// <summary>Completes when the files of a session that rests are kept as they are.</summary>
@@ -23,7 +21,7 @@ public sealed partial class SessionOwner
     {
         if (_keeping.IsCompleted && _turn is null && !_isOver && IsKept)
         {
-            _keeping = TakeSnapshot(new SnapshotTaken(_services.Ids.Next(SnapshotPrefix), _log.History.Seq));
+            _keeping = TakeSnapshot(new SnapshotTaken(_services.Ids.Next(SnapshotTaken.IdPrefix), _log.History.Seq));
         }
     }
 

@@ -12,8 +12,9 @@ namespace Tenon.Server.Sessions;
 /// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, FileStore files, EgressStore egress, SandboxProvider sandboxes,
-    IGrainFactory grains, Feed feed, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
+    IDatabase database, SessionStore store, FileStore files, EgressStore egress, EgressProxy proxy,
+    SandboxProvider sandboxes, IGrainFactory grains, Feed feed, IHostApplicationLifetime lifetime,
+    ILogger<SessionWaker> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
     /// <summary>
@@ -80,6 +81,10 @@ public sealed partial class SessionWaker(
             case Connected:
                 _away = false;
                 feed.WakeAll();
+                await proxy.Recheck(_stop.Token);
+                break;
+            case EnvironmentsChanged:
+                await proxy.Recheck(_stop.Token);
                 break;
             case Owned:
                 await TakeOver(_stop.Token);

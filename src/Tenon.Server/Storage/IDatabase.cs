@@ -22,6 +22,9 @@ public interface IDatabase : IDbContextFactory<TenonContext>
     /// <exception cref="System.Data.Common.DbException">It gives none.</exception>
     Task Check(CancellationToken cancellationToken);
 
+    /// <summary>Tells all other processes on the database that environments have changed.</summary>
+    Task TellEnvironmentsChanged(CancellationToken cancellationToken);
+
     /// <summary>
     /// Something was lost to a fault of the database: once it takes entries (again), <see cref="Owned"/> is told anew.
     /// </summary>
@@ -50,6 +53,9 @@ public sealed record Connected : DatabaseNews;
 
 /// <summary>Another process has appended to these sessions.</summary>
 public sealed record Appended(IReadOnlyList<string> Sessions) : DatabaseNews;
+
+/// <summary>Another process has changed an environment.</summary>
+public sealed record EnvironmentsChanged : DatabaseNews;
 
 /// <summary>
 /// The log as a database keeps it. One caller writes, a batch at a time; any number of callers read. Grouping appends,

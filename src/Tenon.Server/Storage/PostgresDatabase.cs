@@ -47,6 +47,13 @@ public sealed class PostgresDatabase : IDatabase, IAsyncDisposable
         },
         cancellationToken);
 
+    public async Task TellEnvironmentsChanged(CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(PostgresMembership.EnvironmentsSql);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = _membership.Process });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     public async Task Check(CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand("SELECT 1");

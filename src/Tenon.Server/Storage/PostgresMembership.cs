@@ -16,7 +16,8 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
     /// <summary>The advisory lock of the sessions' owner: "Tenon" in ASCII.</summary>
     private const long OwnerLock = 0x54656E6F6E;
 
-    private const string Channel = "tenon_log";
+    private const string LogChannel = "tenon_log";
+    private const string EnvironmentChannel = "tenon_environment";
 
     /// <summary>Session ids in one notification, whose payload may have 8000 bytes.</summary>
     private const int IdsMax = 100;
@@ -58,13 +59,15 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
         CommandTimeout = 5, // Seconds. Every command here is answered at once, or by nobody.
     }.ConnectionString;
 
-    private readonly string _process = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private long _epoch;
     private int _failures;
     private bool _isConnectedAgain;
 
     // When turns that a failed append has cut short are to be looked after; null when there are none.
     private volatile object? _lookAfterAt;
+
+    /// <summary>What every notification begins with, so that nobody hears its own.</summary>
+    public string Process { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
     public bool IsOwner => Epoch != 0;
 
@@ -77,9 +80,12 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
 
     /// <summary>The notifications that tell other processes of appends to these sessions.</summary>
     public string[] Notify(IEnumerable<string> sessions) =>
-        [.. sessions.Chunk(IdsMax).Select(ids => $"{_process} {string.Join(' ', ids)}")];
+        [.. sessions.Chunk(IdsMax).Select(ids => $"{Process} {string.Join(' ', ids)}")];
 
-    public static string NotifySql => $"SELECT pg_notify('{Channel}', text) FROM unnest($1) AS t(text)";
+    public static string NotifySql => $"SELECT pg_notify('{LogChannel}', text) FROM unnest($1) AS t(text)";
+
+    /// <summary>Tells other processes that environments have changed; <c>$1</c> is <see cref="Process"/>.</summary>
+    public static string EnvironmentsSql => $"SELECT pg_notify('{EnvironmentChannel}', $1)";
 
     /// <summary>An append has failed, so turns were cut short, and the owner is told to look after them.</summary>
     public void Failed()
@@ -126,7 +132,7 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
             // The lock of a machine that has lost its power is free after these 20 seconds, and not after two hours.
             await using var command = new NpgsqlCommand(
                 "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
-                + $"LISTEN {Channel}", connection);
+                + $"LISTEN {LogChannel}; LISTEN {EnvironmentChannel}", connection);
             await command.ExecuteNonQueryAsync(cancellationToken);
             return connection;
         }
@@ -142,7 +148,14 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
         NpgsqlConnection connection, Func<DatabaseNews, Task> tell, CancellationToken cancellationToken)
     {
         var heard = new HashSet<string>(StringComparer.Ordinal);
-        connection.Notification += (_, notification) => Hear(notification.Payload, heard);
+        var haveChanged = false;
+        connection.Notification += (_, notification) =>
+        {
+            string[] words = notification.Payload.Split(' ');
+            var isOthers = words[0] != Process;
+            haveChanged |= isOthers && notification.Channel == EnvironmentChannel;
+            heard.UnionWith(isOthers && notification.Channel == LogChannel ? words[1..] : []);
+        };
         var asksFrom = clock.GetUtcNow() + (_isConnectedAgain && !IsOwner ? OwnersAdvantage : TimeSpan.Zero);
         var holds = false;
         for (var polls = 0; ; polls++)
@@ -176,18 +189,16 @@ internal sealed class PostgresMembership(NpgsqlConnectionStringBuilder settings,
                 heard.Clear();
                 await tell(new Appended(sessions));
             }
+
+            if (haveChanged)
+            {
+                haveChanged = false;
+                await tell(new EnvironmentsChanged());
+            }
         }
     }
 
     private DateTimeOffset RestsUntil() => clock.GetUtcNow() + (Rest * Math.Pow(2, _failures));
-
-    private void Hear(string payload, HashSet<string> heard)
-    {
-        if (payload.Split(' ') is [var process, .. var sessions] && process != _process)
-        {
-            heard.UnionWith(sessions);
-        }
-    }
 
     /// <summary>
     /// Keeps every process from owning the sessions until the transaction ends; false when one does.

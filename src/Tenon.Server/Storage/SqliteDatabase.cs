@@ -133,6 +133,9 @@ public sealed class SqliteDatabase : IDatabase
         }
     }
 
+    /// <summary>There are no other processes.</summary>
+    public Task TellEnvironmentsChanged(CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Also says so when it cannot be written. Asked often, it answers what it found a moment ago.</summary>
     public async Task Check(CancellationToken cancellationToken)
     {

@@ -125,7 +125,7 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, KeepMed
         }
 
         var where = await WriteWhole(callId, text, cancellationToken);
-        var preview = ContentBlock.Of(text[..PreviewChars] + Note(text, PreviewChars, where));
+        var preview = ContentBlock.Of(TextCut.At(text, PreviewChars) + Note(text, PreviewChars, where));
         return new ToolOutput([preview, .. output.Content.Where(block => block is not TextBlock)], output.IsError);
     }
 

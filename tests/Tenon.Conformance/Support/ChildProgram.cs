@@ -27,7 +27,8 @@ public sealed class ChildProgram : IAsyncDisposable
 
     public int Pid => _process.Id;
 
-    public bool HasExited => _process.HasExited;
+    /// <summary>Completes when it has ended by itself, or was ended.</summary>
+    public Task Exited => _process.WaitForExitAsync(CancellationToken.None);
 
     /// <summary>Everything that it has written so far, to either stream.</summary>
     public string Output

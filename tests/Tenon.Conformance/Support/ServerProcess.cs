@@ -150,24 +150,24 @@ public sealed class ServerProcess : IAsyncDisposable
 
     private async Task WaitUntilReady(ChildProgram program, Task<string> listening)
     {
-        using var http = new HttpClient();
-        var started = Stopwatch.StartNew();
-        while (!program.HasExited && started.Elapsed < StartTime)
+        using var deadline = new CancellationTokenSource(StartTime);
+        try
         {
-            if (listening.IsCompletedSuccessfully)
-            {
-                Url = await listening;
-                using var answer = await http.GetAsync(Url + "/health");
-                if (answer.IsSuccessStatusCode)
-                {
-                    return;
-                }
-            }
-
-            await Task.Delay(PollInterval);
+            await (await Task.WhenAny(listening, Ended())).WaitAsync(deadline.Token);
+            Url = await listening;
+            using var http = new HttpClient();
+            (await http.GetAsync(Url + "/health", deadline.Token)).EnsureSuccessStatusCode();
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or HttpRequestException)
+        {
+            throw new InvalidOperationException($"The server was not ready. It said:\n{Output}", exception);
         }
 
-        throw new InvalidOperationException($"The server was not ready after {started.Elapsed}. It said:\n{Output}");
+        async Task Ended()
+        {
+            await program.Exited.WaitAsync(deadline.Token);
+            throw new InvalidOperationException($"The server ended. It said:\n{Output}");
+        }
     }
 
     private static string MakeDataFolder()

@@ -37,7 +37,7 @@ public sealed class EgressSandboxTests : IAsyncLifetime
             await response.WriteAsync("first\n", cancelled);
             await response.Body.FlushAsync(cancelled);
             _streaming.TrySetResult();
-            await Task.Delay(Timeout.Infinite, cancelled);
+            await new TaskCompletionSource().Task.WaitAsync(cancelled);
         });
         await _host.StartAsync();
         _sandbox = await _lab.Open();

@@ -116,6 +116,23 @@ public sealed class PackageTests : IAsyncLifetime
         Assert.Equal("hello from npm\n403\n200\nhello from apt", words);
     }
 
+    [Fact]
+    public async Task Packages_that_nobody_used_for_long_are_deleted_and_installed_again_when_somebody_asks()
+    {
+        var environment = await NewEnvironment(new { npm = new[] { "hello-npm" } });
+        await NewSandbox(environment);
+        var layers = Path.Combine(_server.Services.GetRequiredService<SandboxProvider>().Root, ".layers");
+        var marker = Assert.Single(Directory.GetFiles(layers, "*.ready"));
+        File.SetLastWriteTimeUtc(marker, TimeProvider.System.GetUtcNow().UtcDateTime - TimeSpan.FromDays(31));
+
+        await NewSandbox(await NewEnvironment(new { pip = new[] { "hello-pip" } }));
+        var wasDeleted = !File.Exists(marker);
+        var again = await NewSandbox(environment);
+
+        Assert.True(wasDeleted);
+        Assert.Equal("hello from npm", await Bash(again, "hello-npm"));
+    }
+
     [Theory]
     [InlineData("--index-url=http://evil.test")]
     [InlineData("two words")]

@@ -77,7 +77,8 @@ public sealed class PageHost : IAsyncDisposable
 
             came.TrySetResult();
             using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _stopping.Token);
-            await Task.Delay(Timeout.Infinite, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await new TaskCompletionSource().Task.WaitAsync(either.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             left.TrySetResult();
             http.Abort();
         });

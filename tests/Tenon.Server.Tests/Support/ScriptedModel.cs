@@ -117,6 +117,6 @@ public sealed class ScriptedModel : IModel
         string text, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         yield return new ModelChunk.Text(0, text);
-        await Task.Delay(Timeout.Infinite, cancellationToken);
+        await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
     }
 }

@@ -57,6 +57,16 @@ internal sealed class SearchService(string name, WebLimits limits, TimeProvider 
         return json.ValueKind == JsonValueKind.Array ? json.EnumerateArray() : [];
     }
 
+    /// <summary>The results of an answer that names them as most services do.</summary>
+    /// <param name="published">The member that says when a page appeared.</param>
+    public static IReadOnlyList<SearchHit> Hits(JsonElement answer, string published) =>
+    [
+        .. List(answer, "results").Select(result => new SearchHit(
+            JsonText.Member(result, "title") ?? "", JsonText.Member(result, "url") ?? "",
+            JsonText.Member(result, "content") is { } content ? [content] : [],
+            JsonText.Member(result, published))),
+    ];
+
     /// <summary>The query with the sites that it may be about, as most engines understand it.</summary>
     public static string WithSites(SearchQuery query, int charsMax)
     {

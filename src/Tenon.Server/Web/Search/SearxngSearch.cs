@@ -12,14 +12,7 @@ internal sealed class SearxngSearch(Uri url, WebLimits limits, TimeProvider cloc
         var text = Uri.EscapeDataString(SearchService.WithSites(query, limits.QueryCharsMax));
         var address = $"{url.AbsoluteUri.TrimEnd('/')}/search?q={text}&format=json&categories=general";
         using var request = new HttpRequestMessage(HttpMethod.Get, address);
-        var answer = await _service.Ask(request, cancellationToken);
-        return
-        [
-            .. SearchService.List(answer, "results").Select(result => new SearchHit(
-                JsonText.Member(result, "title") ?? "", JsonText.Member(result, "url") ?? "",
-                JsonText.Member(result, "content") is { } content ? [content] : [],
-                JsonText.Member(result, "publishedDate"))),
-        ];
+        return SearchService.Hits(await _service.Ask(request, cancellationToken), "publishedDate");
     }
 
     public void Dispose() => _service.Dispose();

@@ -43,14 +43,7 @@ internal sealed class TavilySearch(
         using var request = new HttpRequestMessage(HttpMethod.Post, url);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         request.Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json"));
-        var answer = await _service.Ask(request, cancellationToken);
-        return
-        [
-            .. SearchService.List(answer, "results").Select(result => new SearchHit(
-                JsonText.Member(result, "title") ?? "", JsonText.Member(result, "url") ?? "",
-                JsonText.Member(result, "content") is { } content ? [content] : [],
-                JsonText.Member(result, "published_date"))),
-        ];
+        return SearchService.Hits(await _service.Ask(request, cancellationToken), "published_date");
     }
 
     public void Dispose() => _service.Dispose();
