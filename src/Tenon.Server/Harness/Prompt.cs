@@ -33,7 +33,9 @@ public static class Prompt
         + "/workspace.";
 
     /// <param name="webTools">The web tools that this server has.</param>
-    public static ModelRequest Build(SessionAgent agent, History history, IReadOnlyList<ModelTool> webTools)
+    /// <param name="notes">What the session has beside its agent, told after the agent's own prompt.</param>
+    public static ModelRequest Build(
+        SessionAgent agent, History history, IReadOnlyList<ModelTool> webTools, IReadOnlyList<string> notes)
     {
         var tools = Tools(agent.Tools, webTools);
         return new ModelRequest
@@ -41,7 +43,7 @@ public static class Prompt
             Model = history.Fallback ?? agent.Model.Id,
             Effort = agent.Model.Effort,
             Speed = agent.Model.Speed,
-            System = System(agent.System, tools, history.IsSelfHosted ? SelfHostedNote : SandboxNote),
+            System = System(agent.System, tools, [history.IsSelfHosted ? SelfHostedNote : SandboxNote, .. notes]),
             Tools = tools,
             // A copy: the history grows while the model answers.
             Messages = [.. history.Messages],
@@ -70,11 +72,11 @@ public static class Prompt
         _ => 0,
     };
 
-    private static string System(string? own, IReadOnlyList<ModelTool> tools, string sandboxNote)
-    {
-        var note = tools.Any(tool => BuiltinTools.IsSandboxed(tool.Name)) ? sandboxNote : "";
-        return string.Join("\n\n", new[] { own, note }.Where(part => !string.IsNullOrEmpty(part)));
-    }
+    // All notes are about files, which only an agent with sandbox tools can reach.
+    private static string System(string? own, IReadOnlyList<ModelTool> tools, IReadOnlyList<string> notes) =>
+        string.Join("\n\n", new[] { own }.Concat(
+            tools.Any(tool => BuiltinTools.IsSandboxed(tool.Name)) ? notes : [])
+            .Where(part => !string.IsNullOrEmpty(part)));
 
     private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools, IReadOnlyList<ModelTool> webTools) =>
     [

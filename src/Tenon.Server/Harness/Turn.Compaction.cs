@@ -28,7 +28,7 @@ public sealed partial class Turn
         }
 
         // The same request with one more paragraph: all of what the provider has cached of it counts.
-        var request = Prompt.Build(agent, History, tools.WebTools);
+        var request = Prompt.Build(agent, History, tools.WebTools, Notes);
         var last = request.Messages[^1];
         var asked = last with { Content = [.. last.Content, new ModelText(SummaryRequest)] };
         request = request with { Messages = [.. request.Messages.SkipLast(1), asked] };

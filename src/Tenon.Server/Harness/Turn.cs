@@ -34,6 +34,10 @@ public sealed partial class Turn(
     /// <summary>Another owner was at work on this turn, so that it may have sent the calls that are open.</summary>
     public bool IsTakenOver { get; init; }
 
+    /// <summary>What the model is told about the session, beside the agent's own prompt. The same for its whole life.
+    /// </summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     private History History => log.History;
 
     /// <summary>Whether the log calls for a turn.</summary>
@@ -185,7 +189,7 @@ public sealed partial class Turn(
 
     private async Task AskModel(CancellationToken cancellationToken)
     {
-        var request = Prompt.Build(agent, History, tools.WebTools);     // 2
+        var request = Prompt.Build(agent, History, tools.WebTools, Notes); // 2
         var startId = log.NextId();
 
         // The request may leave before its start is on disk: repeating it after a crash is harmless.

@@ -5,6 +5,7 @@ using Tenon.Server.Http;
 using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Http;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Sessions;
 
@@ -67,7 +68,7 @@ public sealed partial class SessionGrain(
         var added = await files.Attach(
             this.GetPrimaryKeyString(), [asked], owner.Resources, (_, field) => field, CancellationToken.None);
         await owner.Keep([.. owner.Resources, .. added]);
-        return JsonSerializer.Serialize(added[0], WireJson.Default.FileResource);
+        return JsonSerializer.Serialize(added[0], WireJson.Default.SessionResource);
     });
 
     public Task<Answer> DeleteResource(string resourceId) => Try(async owner =>

@@ -88,7 +88,8 @@ public sealed record SessionRecord
             Title = Definition.Title,
             Agent = Definition.Agent,
             EnvironmentId = EnvironmentId,
-            Resources = Definition.Resources,
+            Resources = Definition.AllResources,
+            VaultIds = Definition.VaultIds,
             Budget = Definition.Budget,
             Stats = new SessionStats { ActiveSeconds = usage.ActiveSeconds, DurationSeconds = DurationSeconds(now) },
             Usage = usage,
@@ -140,7 +141,19 @@ public sealed record SessionDefinition
     /// <summary>Its environment is <c>self_hosted</c>, which an environment never stops to be.</summary>
     public bool IsSelfHosted { get; init; }
 
+    /// <summary>The vaults whose credentials it may use; an earlier one goes before a later one.</summary>
+    public IReadOnlyList<string> VaultIds { get; init => field = value ?? []; } = [];
+
+    /// <summary>Its files.</summary>
     public IReadOnlyList<FileResource> Resources { get; init => field = value ?? []; } = [];
+
+    public IReadOnlyList<RepositoryResource> Repositories { get; init => field = value ?? []; } = [];
+
+    public IReadOnlyList<MemoryResource> Memories { get; init => field = value ?? []; } = [];
+
+    /// <summary>Of every kind, as the wire has them.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<SessionResource> AllResources => [.. Resources, .. Repositories, .. Memories];
 
     public IReadOnlyDictionary<string, string> Metadata
     {

@@ -5,7 +5,7 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Sessions;
 
-/// <summary>A session's resources (api A.7). Files are the only kind so far.</summary>
+/// <summary>A session's resources (api A.7).</summary>
 public static class SessionResourcesApi
 {
     private const int PageMax = 1_000;
@@ -28,7 +28,7 @@ public static class SessionResourcesApi
 
     private static async Task<IResult> Get(
         string id, string resourceId, SessionStore store, CancellationToken cancellationToken) =>
-        Body.Json(await Find(id, resourceId, store, cancellationToken), WireJson.Default.FileResource);
+        Body.Json(await Find(id, resourceId, store, cancellationToken), WireJson.Default.SessionResource);
 
     // Only repositories have a token, and there are none.
     private static async Task<IResult> Update(
@@ -46,21 +46,32 @@ public static class SessionResourcesApi
         var list = $"resources:{id}";
         var limit = request.Number("limit", 1, PageMax) ?? PageMax;
         var after = Cursor.Of(request, list, descending: false)?.Position;
-        var rest = record.Definition.Resources
-            .Where(resource => after is null || string.CompareOrdinal(resource.Id, after) > 0).ToList();
-        var page = new Page<FileResource>
+        var rest = record.Definition.AllResources.OrderBy(Place, StringComparer.Ordinal)
+            .Where(resource => after is null || string.CompareOrdinal(Place(resource), after) > 0).ToList();
+        var page = new Page<SessionResource>
         {
             Data = [.. rest.Take(limit)],
-            NextPage = rest.Count > limit ? new Cursor(list, false, false, rest[limit - 1].Id).ToString() : null,
+            NextPage = rest.Count > limit ? new Cursor(list, false, false, Place(rest[limit - 1])).ToString() : null,
         };
-        return Body.Json(page, WireJson.Default.PageFileResource);
+        return Body.Json(page, WireJson.Default.PageSessionResource);
     }
 
-    private static async Task<FileResource> Find(
+    private static async Task<SessionResource> Find(
         string id, string resourceId, SessionStore store, CancellationToken cancellationToken)
     {
         var record = await SessionsApi.Find(store, id, cancellationToken);
-        return record.Definition.Resources.FirstOrDefault(resource => resource.Id == resourceId)
+        return record.Definition.AllResources.FirstOrDefault(resource => IdOf(resource) == resourceId)
             ?? throw ApiException.NotFound("Resource", resourceId);
     }
+
+    private static string? IdOf(SessionResource resource) => resource switch
+    {
+        FileResource file => file.Id,
+        RepositoryResource repository => repository.Id,
+        _ => null,
+    };
+
+    // A memory store is attached once, and has no other name here.
+    private static string Place(SessionResource resource) =>
+        IdOf(resource) ?? ((MemoryResource)resource).MemoryStoreId;
 }

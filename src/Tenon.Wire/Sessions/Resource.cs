@@ -22,12 +22,16 @@ public sealed record ResourceCreate
     public Dictionary<string, JsonElement>? Extra { get; set; }
 }
 
-/// <summary>A file that the session's sandbox can read.</summary>
-public sealed record FileResource
-{
-    [JsonPropertyOrder(-2)]
-    public string Type => "file";
+/// <summary>What a session was given to work with (api B.3).</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(FileResource), "file")]
+[JsonDerivedType(typeof(RepositoryResource), "github_repository")]
+[JsonDerivedType(typeof(MemoryResource), "memory_store")]
+public abstract record SessionResource;
 
+/// <summary>A file that the session's sandbox can read.</summary>
+public sealed record FileResource : SessionResource
+{
     public required string Id { get; init; }
 
     /// <summary>The session's own copy.</summary>
@@ -39,6 +43,55 @@ public sealed record FileResource
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset UpdatedAt { get; init; }
+}
+
+/// <summary>A Git repository that is cloned into the sandbox.</summary>
+public sealed record RepositoryResource : SessionResource
+{
+    public required string Id { get; init; }
+
+    public required string Url { get; init; }
+
+    /// <summary>Where the working copy is in the sandbox.</summary>
+    public required string MountPath { get; init; }
+
+    /// <summary>What is checked out; null for the default branch.</summary>
+    public RepositoryCheckout? Checkout { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required DateTimeOffset UpdatedAt { get; init; }
+}
+
+public sealed record RepositoryCheckout
+{
+    /// <summary><c>branch</c>, which has a name, or <c>commit</c>, which has a sha.</summary>
+    public required string Type { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Name { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Sha { get; init; }
+}
+
+/// <summary>A memory store that is mounted in the sandbox. It has no id of its own and no times.</summary>
+public sealed record MemoryResource : SessionResource
+{
+    public required string MemoryStoreId { get; init; }
+
+    /// <summary><c>read_write</c> or <c>read_only</c>.</summary>
+    public required string Access { get; init; }
+
+    /// <summary>What the agent is told about its use.</summary>
+    public string? Instructions { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Description { get; init; }
+
+    /// <summary>Where it is in the sandbox.</summary>
+    public required string MountPath { get; init; }
 }
 
 /// <summary>Body of <c>POST /v1/sessions/{id}/resources/{resource_id}</c>.</summary>

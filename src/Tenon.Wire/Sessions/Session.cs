@@ -26,7 +26,7 @@ public sealed record Session
 
     public IReadOnlyList<string> VaultIds { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<FileResource> Resources { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<SessionResource> Resources { get; init => field = value ?? []; } = [];
 
     public Budget? Budget { get; init; }
 
