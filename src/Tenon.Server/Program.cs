@@ -27,6 +27,7 @@ public static class Program
                 ["restore", .. var rest] =>
                     Backup.Restore(rest, Environment.GetEnvironmentVariables(), Console.Out),
                 ["image", .. var rest] => Image.Run(rest),
+                ["vault-key", .. var rest] => VaultSettings.AddKey(rest),
                 [ReaderProcess.Verb] => await ReadDocuments.Run(),
                 ["doctor", .. var rest] => await Doctor.Run(rest),
                 [] or ["help" or "--help" or "-h", ..] => Usage.Print(),

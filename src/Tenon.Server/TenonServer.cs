@@ -14,6 +14,7 @@ using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
 using Tenon.Server.Tools;
+using Tenon.Server.Vaults;
 using Tenon.Server.Web;
 using Tenon.Server.Web.Reading;
 using Tenon.Server.Web.Search;
@@ -61,6 +62,7 @@ public static class TenonServer
         services.AddSingleton(settings.Prices);
         AddStorage(services, settings);
         AddModels(services, settings);
+        AddVaults(services, settings);
         AddSandboxes(services, settings);
         AddWeb(services, settings);
         AddSessions(services);
@@ -111,6 +113,21 @@ public static class TenonServer
             provider.GetRequiredService<IBlobStore>(), provider.GetRequiredService<TimeProvider>()));
     }
 
+    private static void AddVaults(IServiceCollection services, Settings settings)
+    {
+        services.AddSingleton(_ => VaultSettings.Open(settings));
+        services.AddSingleton<VaultStore>();
+        services.AddSingleton<CredentialStore>();
+        services.AddSingleton<IsSandboxVariable>(SandboxDescription.IsOwn);
+        services.AddSingleton(provider => new VaultHttp(
+            new HttpMessageInvoker(provider.GetRequiredService<WebConnections>().Handler())));
+        services.AddSingleton<TokenEndpoint>();
+        services.AddSingleton<McpTokens>();
+        services.AddSingleton<CredentialCheck>();
+        services.AddSingleton<SessionCredentials>();
+        services.AddSingleton<VaultKeyCheck>();
+    }
+
     private static void AddSandboxes(IServiceCollection services, Settings settings)
     {
         services.AddSingleton(settings.Egress);
@@ -119,7 +136,8 @@ public static class TenonServer
         services.AddSingleton<NoteEgress>(provider => provider.GetRequiredService<EgressAudit>().Note);
         services.AddSingleton<SessionEgress>();
         services.AddSingleton<RulesOf>(provider => provider.GetRequiredService<SessionEgress>().RulesOf);
-        services.AddSingleton<CredentialsOf>((_, _) => Task.FromResult<IReadOnlyList<EgressCredential>>([]));
+        services.AddSingleton<CredentialsOf>(
+            provider => provider.GetRequiredService<SessionCredentials>().Variables);
         services.AddSingleton(provider => EgressAuthority.Open(
             provider.GetRequiredService<DataFolder>().Path, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<EgressCredentials>();
@@ -189,6 +207,7 @@ public static class TenonServer
         app.MapAgents();
         app.MapEnvironments();
         app.MapPackages();
+        app.MapVaults();
         app.MapFiles();
         app.MapSessions();
         app.MapSessionEgress();

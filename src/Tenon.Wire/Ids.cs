@@ -13,6 +13,8 @@ public static class IdPrefix
     public const string Thread = "sthr_";
     public const string File = "file_";
     public const string Resource = "sesrsc_";
+    public const string Vault = "vlt_";
+    public const string Credential = "vcrd_";
     public const string Request = "req_";
     public const string EgressRequest = "egrs_";
 }

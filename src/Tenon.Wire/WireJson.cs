@@ -9,6 +9,7 @@ using Tenon.Wire.Files;
 using Tenon.Wire.Http;
 using Tenon.Wire.Models;
 using Tenon.Wire.Sessions;
+using Tenon.Wire.Vaults;
 
 namespace Tenon.Wire;
 
@@ -70,6 +71,18 @@ public static class WireJson
 [JsonSerializable(typeof(FileRecord))]
 [JsonSerializable(typeof(Page<FileRecord>))]
 [JsonSerializable(typeof(IdPage<FileRecord>))]
+// Vaults
+[JsonSerializable(typeof(Vault))]
+[JsonSerializable(typeof(VaultCreate))]
+[JsonSerializable(typeof(VaultUpdate))]
+[JsonSerializable(typeof(Page<Vault>))]
+[JsonSerializable(typeof(Credential))]
+[JsonSerializable(typeof(CredentialCreate))]
+[JsonSerializable(typeof(CredentialUpdate))]
+[JsonSerializable(typeof(InjectionInput))]
+[JsonSerializable(typeof(bool?))]
+[JsonSerializable(typeof(Page<Credential>))]
+[JsonSerializable(typeof(CredentialValidation))]
 // Sessions
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]

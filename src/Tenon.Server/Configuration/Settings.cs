@@ -40,7 +40,7 @@ public sealed record Settings
 
     public SearchOptions Search { get; init; } = new((string?)null);
 
-    private string? this[string key] => Values[key].Value;
+    internal string? this[string key] => Values[key].Value;
 
     /// <summary>Where each value came from; not the values, for some are secrets.</summary>
     public override string ToString() => string.Join(", ", Values.Select(value => $"{value.Key}: {value.Value}"));
@@ -112,6 +112,9 @@ public static class SettingKeys
     public const string TavilyUrl = "search.tavily.url";
     public const string SearchFolder = "search.local.folder";
     public const string SearchFolderUrl = "search.local.url";
+    public const string VaultKeyFile = "vaults.key_file";
+    public const string VaultKey = "vaults.key";
+    public const string VaultKeyCommand = "vaults.key_command";
     public const string Prices = "billing.prices";
     public const string Postgres = "postgres";
 
@@ -209,6 +212,14 @@ public static class SettingKeys
             "the folder of text, Markdown and HTML files that the back end local finds"),
         new(SearchFolderUrl, null, "TENON_SEARCH_FOLDER_URL", null,
             "where the files of that folder are served; without it their sources are no URLs"),
+        new(VaultKeyFile, "--vault-key-file", "TENON_VAULT_KEY_FILE", null,
+            "the file of the keys that seal credentials; vault.key in the data folder when nothing else is said"),
+        new(VaultKey, null, "TENON_VAULT_KEY", null,
+            "those keys themselves, in base64 with commas between (docs/operations/vaults.md)")
+        {
+            IsSecret = true,
+        },
+        new(VaultKeyCommand, null, "TENON_VAULT_KEY_COMMAND", null, "a shell command that prints those keys"),
         new(Prices, "--prices", "TENON_PRICES", null,
             "a JSON file of list prices in place of the built-in ones (docs/operations/prices.md)"),
         new(Postgres, "--postgres", "TENON_POSTGRES", null,

@@ -38,6 +38,7 @@ public static class SettingsReader
         RefuseUnknownVariables(variables);
         CheckPostgres(values[SettingKeys.Postgres]);
         CheckNumbers(values);
+        VaultSettings.Check(values);
         var mirrors = EgressSettings.ReadMirrors(values);
         var services = ModelServices.Read(name => variables[name] as string);
         return new Settings

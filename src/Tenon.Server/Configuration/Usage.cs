@@ -13,6 +13,7 @@ public static class Usage
               ./tenon migrate   copy an installation from SQLite to PostgreSQL; see ./tenon migrate --help
               ./tenon backup    put an installation into one file, also while it is served; see ./tenon backup --help
               ./tenon restore   make an installation of such a file
+              ./tenon vault-key add a key that seals the credentials of vaults (docs/operations/vaults.md)
               ./tenon image     make a Debian system for sandboxes; see ./tenon image --help
               ./tenon test      run every test
               ./tenon bench     measure this machine

@@ -2,6 +2,7 @@ using Tenon.Server.Agents;
 using Tenon.Server.Billing;
 using Tenon.Server.Environments;
 using Tenon.Server.Http;
+using Tenon.Server.Vaults;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
 using Tenon.Wire.Environments;
@@ -12,9 +13,12 @@ namespace Tenon.Server.Sessions;
 
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
 public sealed class SessionRules(
-    AgentStore agents, EnvironmentStore environments, FileSourceRules sources, Prices prices)
+    AgentStore agents, EnvironmentStore environments, VaultStore vaults, FileSourceRules sources, Prices prices)
 {
     private const int InitialEventsMax = 50;
+
+    /// <summary>As many as a deployment may have (api B.9).</summary>
+    private const int VaultsMax = 50;
 
     /// <summary>The definition that the request asks for, with nothing written yet.</summary>
     /// <exception cref="ApiException">400 or 404, with the field.</exception>
@@ -27,7 +31,8 @@ public sealed class SessionRules(
             throw NoMounts(create.EnvironmentId);
         }
 
-        RefuseWhatIsNotThere(create);
+        ApiException.RefuseNulls("resources", create.Resources);
+        await CheckVaults(create.VaultIds ?? [], cancellationToken);
         var agent = await Resolve(create.Agent.Body, cancellationToken);
         if (create.InitialEvents is { Count: > InitialEventsMax })
         {
@@ -47,6 +52,7 @@ public sealed class SessionRules(
             Budget = BudgetRules.Check(create.Budget, agent, prices),
             Metadata = Metadata.Check(create.Metadata),
             IsSelfHosted = isSelfHosted,
+            VaultIds = create.VaultIds ?? [],
         };
     }
 
@@ -108,14 +114,29 @@ public sealed class SessionRules(
         }
     }
 
-    private static void RefuseWhatIsNotThere(SessionCreate create)
+    private async Task CheckVaults(IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
-        if (create.VaultIds is { Count: > 0 })
+        ApiException.RefuseNulls("vault_ids", ids);
+        if (ids.Count > VaultsMax)
         {
-            throw ApiException.NotYet("vault_ids", "vaults are");
+            throw ApiException.Invalid("vault_ids", $"at most {VaultsMax} are allowed.");
         }
 
-        ApiException.RefuseNulls("resources", create.Resources);
+        var found = ids.Count == 0 ? [] : await vaults.Find(ids, cancellationToken);
+        for (var i = 0; i < ids.Count; i++)
+        {
+            var vault = found.FirstOrDefault(vault => vault.Id == ids[i])
+                ?? throw ApiException.NotFound("Vault", ids[i]);
+            if (vault.ArchivedAt is not null)
+            {
+                throw ApiException.Invalid($"vault_ids.{i}", $"vault '{vault.Id}' is archived.");
+            }
+
+            if (ids.Take(i).Contains(vault.Id))
+            {
+                throw ApiException.Invalid($"vault_ids.{i}", $"vault '{vault.Id}' is in the list twice.");
+            }
+        }
     }
 
     private static void CheckInitial(string path, SessionEvent @event)

@@ -3,6 +3,7 @@ using Tenon.Server.Events;
 using Tenon.Server.Files;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
+using Tenon.Server.Vaults;
 
 namespace Tenon.Server.Sessions;
 
@@ -13,8 +14,8 @@ namespace Tenon.Server.Sessions;
 /// </summary>
 public sealed partial class SessionWaker(
     IDatabase database, SessionStore store, FileStore files, EgressStore egress, EgressProxy proxy,
-    SandboxProvider sandboxes, IGrainFactory grains, Feed feed, IHostApplicationLifetime lifetime,
-    ILogger<SessionWaker> logger)
+    SandboxProvider sandboxes, IGrainFactory grains, Feed feed, VaultKeyCheck vaultKeys,
+    IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
     /// <summary>
@@ -47,6 +48,7 @@ public sealed partial class SessionWaker(
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await _migrating;
+        await vaultKeys.Run(cancellationToken);
         _following = database.Follow(Hear, _stop.Token);
         await (await Task.WhenAny(_known.Task, _following).WaitAsync(cancellationToken));
     }

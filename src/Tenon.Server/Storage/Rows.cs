@@ -34,6 +34,39 @@ public sealed class EnvironmentRow
     public required string Body { get; set; }
 }
 
+/// <summary>A vault, as wire JSON.</summary>
+public sealed class VaultRow
+{
+    public required string Id { get; init; }
+
+    public long? ArchivedAt { get; init; }
+
+    public required string Body { get; init; }
+}
+
+/// <summary>A credential: what is told of it as wire JSON, and its secrets sealed.</summary>
+public sealed class CredentialRow
+{
+    public required string Id { get; init; }
+
+    public required string VaultId { get; init; }
+
+    /// <summary>What it is for: one such active credential in a vault. Null once it is archived.</summary>
+    public string? Key { get; init; }
+
+    public long? ArchivedAt { get; init; }
+
+    /// <summary>Counts changes, so that of two at once one is refused.</summary>
+    public int Revision { get; init; }
+
+    /// <summary>The key that opens <see cref="Secret"/>; both are null once it is archived.</summary>
+    public string? KeyId { get; init; }
+
+    public byte[]? Secret { get; init; }
+
+    public required string Body { get; init; }
+}
+
 /// <summary>A file, as wire JSON. Several files may have one blob: a session's copy shares the upload's.</summary>
 public sealed class FileRow
 {

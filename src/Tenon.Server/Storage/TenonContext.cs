@@ -15,6 +15,10 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
 
     public DbSet<EnvironmentRow> Environments => Set<EnvironmentRow>();
 
+    public DbSet<VaultRow> Vaults => Set<VaultRow>();
+
+    public DbSet<CredentialRow> Credentials => Set<CredentialRow>();
+
     public DbSet<SessionRow> Sessions => Set<SessionRow>();
 
     public DbSet<FileRow> Files => Set<FileRow>();
@@ -28,6 +32,12 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
         modelBuilder.Entity<AgentRow>().ToTable("agent").HasKey(row => row.Id);
         modelBuilder.Entity<AgentVersionRow>().ToTable("agent_version").HasKey(row => new { row.AgentId, row.Version });
         modelBuilder.Entity<EnvironmentRow>().ToTable("environment").HasKey(row => row.Id);
+
+        modelBuilder.Entity<VaultRow>().ToTable("vault").HasKey(row => row.Id);
+        var credential = modelBuilder.Entity<CredentialRow>().ToTable("vault_credential");
+        credential.HasKey(row => row.Id);
+        credential.HasIndex(row => new { row.VaultId, row.Key }).IsUnique(); // those without a key do not meet
+        credential.HasIndex(row => row.KeyId);
 
         var file = modelBuilder.Entity<FileRow>().ToTable("file");
         file.HasKey(row => row.Id);

@@ -28,20 +28,23 @@ public sealed class WebConnections : IDisposable
     {
         (_options, _limits) = (options, limits);
         _guard = new AddressGuard(options.AllowedRanges, resolve);
-        _http = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false, // each is judged anew
-            AutomaticDecompression = DecompressionMethods.All, // as it is read, so that a bomb ends at the limit
-            ConnectCallback = Connect,
-            Credentials = null,
-            MaxResponseDrainSize = 0, // what is not read is left
-            MaxResponseHeadersLength = HeadKilobytesMax,
-            PooledConnectionIdleTimeout = IdleMax,
-            PooledConnectionLifetime = IdleMax,
-            UseCookies = false,
-            UseProxy = false, // a proxy would resolve the name itself
-        });
+        _http = new HttpMessageInvoker(Handler());
     }
+
+    /// <summary>Connections under the same guard, for whatever else is asked of hosts that others name.</summary>
+    public SocketsHttpHandler Handler() => new()
+    {
+        AllowAutoRedirect = false, // each is judged anew
+        AutomaticDecompression = DecompressionMethods.All, // as it is read, so a bomb ends at the limit
+        ConnectCallback = Connect,
+        Credentials = null,
+        MaxResponseDrainSize = 0, // what is not read is left
+        MaxResponseHeadersLength = HeadKilobytesMax,
+        PooledConnectionIdleTimeout = IdleMax,
+        PooledConnectionLifetime = IdleMax,
+        UseCookies = false,
+        UseProxy = false, // a proxy would resolve the name itself
+    };
 
     /// <summary>Asks for a page; the answer's body is still to be read.</summary>
     /// <exception cref="WebToolException">The host may not be dialled, or does not answer.</exception>

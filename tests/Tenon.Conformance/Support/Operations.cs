@@ -13,10 +13,17 @@ public static partial class Operations
     /// </summary>
     public static IReadOnlyList<string> OfSessions { get; } =
     [
-        .. Row().Matches(File.ReadAllText(Repository.PathTo("docs/compatibility.md")))
-            .Select(row => Shape($"{row.Groups["method"].Value} {row.Groups["path"].Value}"))
+        .. Of("agents", "environments", "sessions")
             .Where(operation => !operation.EndsWith("/resources", StringComparison.Ordinal)
-                && !operation.Contains("/resources/", StringComparison.Ordinal))
+                && !operation.Contains("/resources/", StringComparison.Ordinal)),
+    ];
+
+    /// <summary>Those whose path begins with one of these words, in order.</summary>
+    public static IReadOnlyList<string> Of(params string[] words) =>
+    [
+        .. Row().Matches(File.ReadAllText(Repository.PathTo("docs/compatibility.md")))
+            .Where(row => words.Contains(row.Groups["word"].Value))
+            .Select(row => Shape($"{row.Groups["method"].Value} {row.Groups["path"].Value}"))
             .Order(StringComparer.Ordinal),
     ];
 
@@ -27,11 +34,11 @@ public static partial class Operations
 
     private static string Shape(string request) => Id().Replace(request, "{}");
 
-    [GeneratedRegex(@"(?<=/)(\{[a-z_]+\}|(agent|env|sesn|sthr)_[0-9A-Za-z]+)")]
+    [GeneratedRegex(@"(?<=/)(\{[a-z_]+\}|(agent|env|sesn|sthr|vlt|vcrd)_[0-9A-Za-z]+)")]
     private static partial Regex Id();
 
     [GeneratedRegex(
-        @"^\| (?<method>GET|POST|DELETE) \| `(?<path>/v1/(agents|environments|sessions)[^`]*)` \| works \|",
+        @"^\| (?<method>GET|POST|DELETE) \| `(?<path>/v1/(?<word>[a-z_]+)[^`]*)` \| works \|",
         RegexOptions.Multiline)]
     private static partial Regex Row();
 }

@@ -2,6 +2,15 @@
 import Anthropic from '@anthropic-ai/sdk';
 
 export const client = new Anthropic();
+
+/** A client that prints each request that leaves: the test compares them with the operations that should work. */
+export const printing = () => new Anthropic({
+  fetch: (url, init) => {
+    console.log(`REQUEST ${init.method.toUpperCase()} ${new URL(url).pathname}`);
+    return fetch(url, init);
+  },
+});
+
 export const model = process.env.CONFORMANCE_MODEL;
 
 export async function createSession(tools = [], config = { type: 'cloud' }) {

@@ -2,14 +2,9 @@
 // compares them with the operations that are said to work.
 import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
-import { message, model } from './lab.mjs';
+import { message, model, printing } from './lab.mjs';
 
-const { beta } = new Anthropic({
-  fetch: (url, init) => {
-    console.log(`REQUEST ${init.method.toUpperCase()} ${new URL(url).pathname}`);
-    return fetch(url, init);
-  },
-});
+const { beta } = printing();
 const ids = (page) => page.data.map((item) => item.id);
 
 const environment = await beta.environments.create({ name: 'operations' });

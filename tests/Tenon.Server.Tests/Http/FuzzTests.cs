@@ -2,6 +2,7 @@ using CsCheck;
 using System.Text;
 using System.Text.Json;
 using Tenon.Server.Tests.Support;
+using Tenon.Server.Tests.Vaults;
 using Xunit;
 
 namespace Tenon.Server.Tests.Http;
@@ -98,6 +99,7 @@ public sealed class FuzzTests(TestServer server)
         "/v1/sessions/{sesn}/threads/{thread}", "/v1/sessions/{sesn}/threads/{thread}/events",
         "/v1/sessions/{sesn}/threads/{thread}/stream", "/v1/files", "/v1/files/{any}", "/v1/files/{any}/content",
         "/v1/sessions/{sesn}/resources", "/v1/sessions/{sesn}/resources/{any}",
+        "/v1/vaults", "/v1/vaults/{any}", "/v1/vaults/{any}/credentials", "/v1/vaults/{any}/credentials/{any}",
     ];
 
     private static readonly string[] Writes =
@@ -105,11 +107,15 @@ public sealed class FuzzTests(TestServer server)
         "/v1/agents/{any}", "/v1/agents/{any}/archive", "/v1/environments/{any}", "/v1/environments/{any}/archive",
         "/v1/sessions/{any}", "/v1/sessions/{any}/archive", "/v1/sessions/{any}/events", "/v1/files",
         "/v1/sessions/{any}/resources", "/v1/sessions/{any}/resources/{any}",
+        "/v1/vaults/{any}", "/v1/vaults/{any}/archive", "/v1/vaults/{any}/credentials",
+        "/v1/vaults/{any}/credentials/{any}", "/v1/vaults/{any}/credentials/{any}/archive",
+        "/v1/vaults/{any}/credentials/{any}/mcp_oauth_validate",
     ];
 
     private static readonly string[] Removals =
     [
         "/v1/environments/{any}", "/v1/sessions/{any}", "/v1/files/{any}", "/v1/sessions/{any}/resources/{any}",
+        "/v1/vaults/{any}", "/v1/vaults/{any}/credentials/{any}",
     ];
 
     [Fact]
@@ -168,6 +174,40 @@ public sealed class FuzzTests(TestServer server)
         });
         Succeeds(await Ask(HttpMethod.Get, "/v1/sessions?limit=100", null));
         Succeeds(await Ask(HttpMethod.Get, $"{session.Path}/events", null));
+    }
+
+    [Fact]
+    public async Task Any_body_for_a_credential_is_taken_or_refused_and_none_is_told_back()
+    {
+        var vault = await server.NewVault();
+        var path = $"/v1/vaults/{vault}/credentials";
+        var first = await server.NewCredential(vault, VaultLab.Variable("FIRST", "secret-1"));
+        var bodies = FuzzedJson.From(
+            """
+            {"display_name":"d","metadata":{"a":"1"},"auth":{"type":"mcp_oauth","mcp_server_url":"https://a.co/m",
+             "access_token":"SECRET","expires_at":"2099-01-01T00:00:00Z","refresh":{"client_id":"c",
+             "refresh_token":"SECRET","token_endpoint":"https://a.co/t","scope":"s","resource":"r",
+             "token_endpoint_auth":{"type":"client_secret_basic","client_secret":"SECRET"}}}}
+            """,
+            """{"auth":{"type":"static_bearer","mcp_server_url":"https://a.co/m","token":"SECRET"}}""",
+            """
+            {"auth":{"type":"environment_variable","secret_name":"A","secret_value":"SECRET SECRET",
+             "networking":{"type":"limited","allowed_hosts":["a.co","*.b.co"]},
+             "injection_location":{"header":true,"body":false}}}
+            """,
+            """{"auth":{"type":"environment_variable","injection_location":{"body":false}},"metadata":{"a":null}}""");
+        await Sample(bodies, 250, async body =>
+        {
+            foreach (var (method, to) in (List<(HttpMethod, string)>)[
+                (HttpMethod.Post, path), (HttpMethod.Post, $"{path}/{first}"), (HttpMethod.Get, $"{path}/{first}"),
+                (HttpMethod.Get, path)])
+            {
+                var answer = await Ask(method, to, method == HttpMethod.Post ? body : null);
+                Documented(answer);
+                Assert.DoesNotContain("SECRET", answer.Text, StringComparison.Ordinal);
+            }
+        });
+        Succeeds(await Ask(HttpMethod.Get, $"{path}/{first}", null));
     }
 
     [Fact]

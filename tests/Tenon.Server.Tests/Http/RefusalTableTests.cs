@@ -1,5 +1,6 @@
 using Tenon.Server.Tests.Files;
 using Tenon.Server.Tests.Support;
+using Tenon.Server.Tests.Vaults;
 using Xunit;
 
 namespace Tenon.Server.Tests.Http;
@@ -50,6 +51,11 @@ public sealed class RefusalTableTests(TestServer server)
     private static string Fill(string text, Dictionary<string, string> ids) => ids
         .Aggregate(text, (filled, id) => filled.Replace($"{{{id.Key}}}", id.Value))
         .Replace("BUILTIN(", """{"type":"agent_toolset_20260401","configs":[""")
+        .Replace("VARIABLE(", """
+            {"type":"environment_variable","secret_name":"A","secret_value":"secret-1",
+            "networking":{"type":"unrestricted"},
+            """)
+        .Replace(")}", text.Contains("VARIABLE(") ? "}}" : ")}")
         .Replace("CUSTOM(", """{"type":"custom","name":"t","description":"d","input_schema":""")
         .Replace("})]", text.Contains("BUILTIN(") ? "}]}]" : "}}]");
 
@@ -72,6 +78,12 @@ public sealed class RefusalTableTests(TestServer server)
             ids["env"] = await server.NewEnvironment();
             ids["self_hosted_env"] = await server.NewEnvironment("self_hosted");
             ids["archived_env"] = await Archived($"/v1/environments/{await server.NewEnvironment()}");
+        }
+
+        if (text.Contains("{vault}"))
+        {
+            ids["vault"] = await server.NewVault();
+            ids["credential"] = await server.NewCredential(ids["vault"], VaultLab.Bearer("https://a.co", "token"));
         }
 
         if (text.Contains("session}"))

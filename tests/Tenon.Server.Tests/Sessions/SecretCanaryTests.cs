@@ -5,12 +5,12 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using Tenon.Server.Egress;
-using Tenon.Server.Environments;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tests.Egress;
 using Tenon.Server.Tests.Files;
 using Tenon.Server.Tests.Sandboxes;
 using Tenon.Server.Tests.Support;
+using Tenon.Server.Tests.Vaults;
 using Tenon.Wire;
 using Xunit;
 
@@ -61,7 +61,8 @@ public sealed class SecretCanaryTests : IAsyncLifetime
     {
         var secret = SecretCanary.Of(_secret);
         await using var server = await Start(driver, secret);
-        var session = await server.NewSession(Tools);
+        var vault = await NewVault(server);
+        var session = await server.NewSession(Tools, $"\"vault_ids\":[\"{vault}\"]");
         var placeholder = await session.Shell("printf %s $API_KEY");
         Assert.StartsWith("tenon_placeholder_", placeholder, StringComparison.Ordinal);
 
@@ -74,13 +75,17 @@ public sealed class SecretCanaryTests : IAsyncLifetime
         Assert.Equal(4, _host.Got.Count);
         Assert.Contains($"X-Key: {placeholder}\n", _host.Got.Last(), StringComparison.OrdinalIgnoreCase);
         await Sweep(server, session, secret, new SecretCanary([placeholder]), said);
+
+        (await server.Post($"/v1/vaults/{vault}/archive")).Ok();
+        await session.Shell($"curl -sS -H \"X-Key: $API_KEY\" https://one.test:{_host.Port}/echo/d");
+        Assert.Contains($"X-Key: {placeholder}\n", _host.Got.Last(), StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
     public async Task A_placeholder_is_the_same_after_a_restart_and_another_one_in_a_fork()
     {
         await using var server = await Start("bubblewrap", SecretCanary.Of(_secret));
-        var session = await server.NewSession(Tools);
+        var session = await server.NewSession(Tools, $"\"vault_ids\":[\"{await NewVault(server)}\"]");
         var first = await session.Shell("LEFT=over; printf %s $API_KEY");
 
         var forked = (await server.Post($"{session.Path}/fork", "{}")).Ok();
@@ -92,6 +97,17 @@ public sealed class SecretCanaryTests : IAsyncLifetime
         Assert.Equal(first, later);
         Assert.Matches("^tenon_placeholder_[0-9a-f]{40} over$", fork);
         Assert.DoesNotContain(first, fork, StringComparison.Ordinal);
+    }
+
+    private async Task<string> NewVault(TestServer server)
+    {
+        var vault = await server.NewVault();
+        await server.NewCredential(vault, VaultLab.Variable("API_KEY", _secret, $"\"one.test:{_host.Port}\""));
+
+        // Nobody gives a variable that every sandbox has another meaning.
+        (await server.AddCredential(vault, VaultLab.Variable("PATH", "another secret")))
+            .Refused(400, "auth.secret_name: every sandbox has a PATH of its own.");
+        return vault;
     }
 
     private static string Basic(string secret) =>
@@ -124,7 +140,7 @@ public sealed class SecretCanaryTests : IAsyncLifetime
         Assert.False(secret.IsIn(events));
         Assert.True(placeholder.IsIn(events));
         Assert.False(secret.IsIn(audit));
-        Assert.Contains("cred_1", audit, StringComparison.Ordinal);
+        Assert.Contains("vcrd_", audit, StringComparison.Ordinal);
         Assert.DoesNotContain(_spans, span => span.TagObjects.Any(tag => secret.IsIn($"{tag.Value}"))
             || secret.IsIn($"{span.StatusDescription}"));
         Assert.NotEmpty(_spans);
@@ -163,16 +179,6 @@ public sealed class SecretCanaryTests : IAsyncLifetime
                 Driver = driver, DiskBytes = 64 * Mebibyte, StoreStepBytes = 512 * Mebibyte,
                 ReserveBytes = 64 * Mebibyte,
             })
-            .AddSingleton<CredentialsOf>((_, _) => Task.FromResult<IReadOnlyList<EgressCredential>>(
-            [
-                new EgressCredential
-                {
-                    Id = "cred_1", Name = "API_KEY", Secret = _secret,
-                    Hosts = [HostPattern.Parse($"one.test:{_host.Port}")],
-                },
-                // Nobody gives a variable that every sandbox has another meaning.
-                new EgressCredential { Id = "cred_2", Name = "PATH", Secret = "another secret", Hosts = [] },
-            ]))
             .AddSingleton(provider => new EgressProxy(
                 options, provider.GetRequiredService<RulesOf>(), provider.GetRequiredService<NoteEgress>(),
                 provider.GetRequiredService<IdSource>(), TimeProvider.System,

@@ -97,6 +97,58 @@ public static class RefusalCases
         400 Environment '{archived_env}' is archived and cannot change. (environment_archived)
         GET /v1/environments/env_x
         404 Environment 'env_x' was not found. (environment_not_found)
+        POST /v1/vaults {"display_name":""}
+        400 display_name: must have 1 to 255 characters.
+        POST /v1/vaults {"display_name":null}
+        400 display_name: null is not allowed
+        POST /v1/vaults/vlt_x {"display_name":"n"}
+        404 Vault 'vlt_x' was not found.
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"x"}}
+        400 auth.type: 'x' is not one of mcp_oauth, static_bearer, environment_variable.
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"static_bearer","token":"t"}}
+        400 auth.mcp_server_url: field required
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"static_bearer","token":"t","mcp_server_url":"http://a.co"}}
+        400 auth.mcp_server_url: must be an https URL
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"static_bearer","token":"a b","mcp_server_url":"https://a"}}
+        400 auth.token: must be 1 to 8192 visible ASCII characters.
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"mcp_oauth","mcp_server_url":"https://a.co",
+         "access_token":"t","expires_at":"2020-01-01T00:00:00Z"}}
+        400 auth.expires_at: must be in the future.
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"mcp_oauth","mcp_server_url":"https://a.co",
+         "access_token":"t","refresh":{"client_id":"c","refresh_token":"r","token_endpoint":"https://a.co",
+         "token_endpoint_auth":{"type":"basic"}}}}
+        400 auth.refresh.token_endpoint_auth.type: 'basic' is not one of none, client_secret_basic
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"mcp_oauth","mcp_server_url":"https://a.co",
+         "access_token":"t","refresh":{"client_id":"c","refresh_token":"r","token_endpoint":"https://a.co",
+         "token_endpoint_auth":{"type":"client_secret_post"}}}}
+        400 auth.refresh.token_endpoint_auth.client_secret: field required
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"environment_variable","secret_name":"1A"}}
+        400 auth.secret_name: must be the name of an environment variable
+        POST /v1/vaults/{vault}/credentials {"auth":{"type":"environment_variable","secret_name":"HTTP_PROXY"}}
+        400 auth.secret_name: every sandbox has a HTTP_PROXY of its own.
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("networking":{"type":"limited","allowed_hosts":[]})}
+        400 auth.networking.allowed_hosts: must be a list of 1 to 16 hosts.
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("networking":
+         {"type":"limited","allowed_hosts":["https://a.co"]})}
+        400 auth.networking.allowed_hosts.0: 'https://a.co' is not a host such as example.com
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("networking":{"type":"open"})}
+        400 auth.networking.type: 'open' is neither limited nor unrestricted.
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("injection_location":null)}
+        400 auth.injection_location: null is not allowed; omit the field instead.
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("injection_location":{"body":null})}
+        400 auth.injection_location.body: null is not allowed; omit the field instead.
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("injection_location":{})}
+        400 auth.injection_location: at least one of header and body must be true.
+        POST /v1/vaults/{vault}/credentials {"auth":VARIABLE("secret_value":"short")}
+        400 auth.secret_value: must have 8 to 8192 bytes
+        POST /v1/vaults/{vault}/credentials/{credential} {"auth":{"type":"mcp_oauth"}}
+        400 auth.type: a credential cannot change from one kind to another.
+        POST /v1/vaults/{vault}/credentials/{credential} {"auth":{"type":"static_bearer","mcp_server_url":"https://b"}}
+        400 auth.mcp_server_url: cannot change: archive the credential and make a new one.
+        POST /v1/vaults/{vault}/credentials/vcrd_x {}
+        404 Credential 'vcrd_x' was not found.
+        GET /v1/vaults?limit=0
+        400 limit: '0' is not a number from 1 to 100.
         POST /v1/sessions {"title":5}
         400 title: the value has the wrong type
         POST /v1/sessions {"agent":"agent_x"}

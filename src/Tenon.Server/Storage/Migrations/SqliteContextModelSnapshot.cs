@@ -59,6 +59,52 @@ namespace Tenon.Server.Storage.Migrations
                     b.ToTable("agent_version", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.CredentialRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("archived_at");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("body");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key");
+
+                    b.Property<string>("KeyId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key_id");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
+                    b.Property<byte[]>("Secret")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("secret");
+
+                    b.Property<string>("VaultId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("vault_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("KeyId");
+
+                    b.HasIndex("VaultId", "Key")
+                        .IsUnique();
+
+                    b.ToTable("vault_credential", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.EgressRow", b =>
                 {
                     b.Property<string>("Id")
@@ -269,6 +315,26 @@ namespace Tenon.Server.Storage.Migrations
                     b.HasIndex("Status");
 
                     b.ToTable("session", (string)null);
+                });
+
+            modelBuilder.Entity("Tenon.Server.Storage.VaultRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("archived_at");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("body");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("vault", (string)null);
                 });
 #pragma warning restore 612, 618
         }

@@ -67,6 +67,57 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.ToTable("agent_version", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.CredentialRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("archived_at");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body")
+                        .UseCollation("C");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("key")
+                        .UseCollation("C");
+
+                    b.Property<string>("KeyId")
+                        .HasColumnType("text")
+                        .HasColumnName("key_id")
+                        .UseCollation("C");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.Property<byte[]>("Secret")
+                        .HasColumnType("bytea")
+                        .HasColumnName("secret");
+
+                    b.Property<string>("VaultId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("vault_id")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("KeyId");
+
+                    b.HasIndex("VaultId", "Key")
+                        .IsUnique();
+
+                    b.ToTable("vault_credential", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.EgressRow", b =>
                 {
                     b.Property<string>("Id")
@@ -317,6 +368,28 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.HasIndex("Status");
 
                     b.ToTable("session", (string)null);
+                });
+
+            modelBuilder.Entity("Tenon.Server.Storage.VaultRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("archived_at");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("vault", (string)null);
                 });
 #pragma warning restore 612, 618
         }

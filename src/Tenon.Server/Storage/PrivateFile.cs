@@ -1,4 +1,4 @@
-namespace Tenon.Server.Egress;
+namespace Tenon.Server.Storage;
 
 /// <summary>A key of the installation in a file that only its owner may read.</summary>
 internal static class PrivateFile

@@ -1,0 +1,57 @@
+using Tenon.Server.Egress;
+using Tenon.Server.Environments;
+using Tenon.Server.Vaults;
+using Tenon.Wire.Vaults;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>
+/// What a session may use of its vaults at this moment. Asked at every use, so that a changed, archived or deleted
+/// credential counts at once, without a restart of the session.
+/// </summary>
+public sealed class SessionCredentials(SessionStore sessions, CredentialStore credentials, McpTokens tokens)
+{
+    /// <summary>Those of its sandbox's environment variables. Of two with one name, the first vault's.</summary>
+    public async Task<IReadOnlyList<EgressCredential>> Variables(string sessionId, CancellationToken cancellationToken)
+    {
+        if (await Vaults(sessionId, cancellationToken) is not { Count: > 0 } vaults)
+        {
+            return [];
+        }
+
+        return [.. (await credentials.Active(vaults, cancellationToken))
+            .Where(credential => credential.Record.Auth is VariableCredential)
+            .DistinctBy(credential => ((VariableCredential)credential.Record.Auth).SecretName)
+            .Select(ToEgress)];
+    }
+
+    /// <summary>The token for an MCP server; null for a connection without one.</summary>
+    /// <param name="rejected">The token that the server has just refused.</param>
+    public async Task<string?> McpToken(
+        string sessionId, string serverUrl, string? rejected, CancellationToken cancellationToken) =>
+        await Vaults(sessionId, cancellationToken) is { Count: > 0 } vaults
+            ? await tokens.For(vaults, serverUrl, rejected, cancellationToken)
+            : null;
+
+    private async Task<IReadOnlyList<string>> Vaults(string sessionId, CancellationToken cancellationToken) =>
+        await sessions.Find(sessionId, cancellationToken) is { ArchivedAt: null } session
+            ? session.Definition.VaultIds : [];
+
+    private EgressCredential ToEgress(StoredCredential credential)
+    {
+        var auth = (VariableCredential)credential.Record.Auth;
+        return new EgressCredential
+        {
+            Id = credential.Record.Id,
+            Name = auth.SecretName,
+            Secret = credentials.Open(credential).Token,
+            Hosts = auth.Networking.AllowedHosts is { } hosts ? [.. hosts.SelectMany(Pattern)] : null,
+            InHeader = auth.InjectionLocation.Header,
+            InBody = auth.InjectionLocation.Body,
+        };
+    }
+
+    // Nothing leaves to an address that has no name, so one in the list matches nothing.
+    private static IEnumerable<HostPattern> Pattern(string host) =>
+        System.Net.IPAddress.TryParse(host, out _) ? [] : [HostPattern.Parse(host)];
+}
