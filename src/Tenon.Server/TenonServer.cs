@@ -10,6 +10,7 @@ using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Images;
 using Tenon.Server.Models;
+using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
@@ -118,6 +119,7 @@ public static class TenonServer
         services.AddSingleton(_ => VaultSettings.Open(settings));
         services.AddSingleton<VaultStore>();
         services.AddSingleton<CredentialStore>();
+        services.AddSingleton<RepositoryTokenStore>();
         services.AddSingleton<IsSandboxVariable>(SandboxDescription.IsOwn);
         services.AddSingleton(provider => new VaultHttp(
             new HttpMessageInvoker(provider.GetRequiredService<WebConnections>().Handler())));
@@ -150,7 +152,14 @@ public static class TenonServer
             provider.GetRequiredService<EgressProxy>())
         {
             Layers = (id, cancelled) => provider.GetRequiredService<SessionLayers>().Of(id, cancelled),
+            Provision = (id, sandbox, cancelled) =>
+                provider.GetRequiredService<WorkingCopies>().Provision(id, sandbox, cancelled),
         });
+        services.AddSingleton(settings.Repositories);
+        services.AddSingleton<MirrorAccess>();
+        services.AddSingleton<RepositoryMirrors>();
+        services.AddSingleton<SessionRepositories>();
+        services.AddSingleton<WorkingCopies>();
         services.AddSingleton(settings.Mirrors);
         services.AddSingleton<PackageLayers>();
         services.AddSingleton<SessionLayers>();

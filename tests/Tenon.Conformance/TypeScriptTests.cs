@@ -94,6 +94,9 @@ public sealed class TypeScriptTests(Lab lab)
     public async Task The_SDK_reaches_every_operation_of_vaults() =>
         Assert.Equal(Operations.Of("vaults"), Operations.Used(Requests(await Run("vaults.mjs"))));
 
+    [Fact]
+    public Task A_repository_is_attached_and_given_another_token() => Run("repositories.mjs");
+
     private static IEnumerable<string> Requests(string output)
     {
         const string Mark = "REQUEST ";

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using Tenon.Server.Egress;
 using Tenon.Server.Environments;
 using Tenon.Server.Images;
+using Tenon.Server.Repositories;
 
 namespace Tenon.Server.Configuration;
 
@@ -28,6 +29,10 @@ internal static class EgressSettings
         Npm = Url(values, SettingKeys.NpmMirror),
         Pip = Url(values, SettingKeys.PipMirror),
     };
+
+    /// <exception cref="SettingsException">A value that is no host.</exception>
+    public static RepositoryOptions ReadRepositories(IReadOnlyDictionary<string, SettingValue> values) =>
+        new() { Hosts = List(values, SettingKeys.RepositoryHosts, HostPattern.Parse) };
 
     private static IReadOnlyList<X509Certificate2> ReadRoots(SettingValue setting)
     {

@@ -4,6 +4,7 @@ using Tenon.Server.Egress;
 using Tenon.Server.Files;
 using Tenon.Server.Images;
 using Tenon.Server.Models;
+using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Web.Search;
 
@@ -37,6 +38,8 @@ public sealed record Settings
     public PackageMirrors Mirrors { get; init; } = new();
 
     public EgressOptions Egress { get; init; } = new();
+
+    public RepositoryOptions Repositories { get; init; } = new();
 
     public SearchOptions Search { get; init; } = new((string?)null);
 
@@ -112,6 +115,7 @@ public static class SettingKeys
     public const string TavilyUrl = "search.tavily.url";
     public const string SearchFolder = "search.local.folder";
     public const string SearchFolderUrl = "search.local.url";
+    public const string RepositoryHosts = "repositories.hosts";
     public const string VaultKeyFile = "vaults.key_file";
     public const string VaultKey = "vaults.key";
     public const string VaultKeyCommand = "vaults.key_command";
@@ -212,6 +216,8 @@ public static class SettingKeys
             "the folder of text, Markdown and HTML files that the back end local finds"),
         new(SearchFolderUrl, null, "TENON_SEARCH_FOLDER_URL", null,
             "where the files of that folder are served; without it their sources are no URLs"),
+        new(RepositoryHosts, "--repository-hosts", "TENON_REPOSITORY_HOSTS", null,
+            "hosts beside github.com whose Git repositories sessions can have, with commas between"),
         new(VaultKeyFile, "--vault-key-file", "TENON_VAULT_KEY_FILE", null,
             "the file of the keys that seal credentials; vault.key in the data folder when nothing else is said"),
         new(VaultKey, null, "TENON_VAULT_KEY", null,

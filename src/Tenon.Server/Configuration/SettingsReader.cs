@@ -49,6 +49,7 @@ public static class SettingsReader
             Files = FileSettings.Read(values, variables),
             Egress = EgressSettings.Read(values, mirrors),
             Mirrors = mirrors,
+            Repositories = EgressSettings.ReadRepositories(values),
             Search = SearchSettings.Read(values),
             Prices = values[SettingKeys.Prices].Value is { } path ? ReadPrices(path) : Prices.Default,
         };

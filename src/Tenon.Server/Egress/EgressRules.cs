@@ -17,14 +17,17 @@ public sealed class EgressRules
     public static EgressRules Nothing { get; } = new(true, []);
 
     /// <param name="mcpHosts">Hosts of the agent's MCP servers.</param>
-    public static EgressRules Of(Networking networking, IReadOnlyList<HostPattern> mcpHosts, EgressOptions options)
+    /// <param name="ownHosts">Hosts that the session itself was given, such as those of its repositories.</param>
+    public static EgressRules Of(
+        Networking networking, IReadOnlyList<HostPattern> mcpHosts, EgressOptions options,
+        IReadOnlyList<HostPattern>? ownHosts = null)
     {
         if (networking.Type != "limited")
         {
             return new EgressRules(false, []);
         }
 
-        var allowed = (networking.AllowedHosts ?? []).Select(HostPattern.Parse).ToList();
+        var allowed = (networking.AllowedHosts ?? []).Select(HostPattern.Parse).Concat(ownHosts ?? []).ToList();
         if (networking.AllowPackageManagers == true)
         {
             allowed.AddRange(PackageHosts.Public);

@@ -69,6 +69,9 @@ public sealed class History
     /// <summary>What the model has not been told yet of that life; null when there is nothing.</summary>
     public string? SandboxNotice { get; private set; }
 
+    /// <summary>What the model was last told of what was put into the sandbox.</summary>
+    public string? SandboxProvision { get; private set; }
+
     /// <summary>The snapshots of the session's files, oldest first.</summary>
     public IReadOnlyList<SnapshotTaken> Snapshots => _snapshots;
 
@@ -108,6 +111,7 @@ public sealed class History
                 break;
             case SandboxOpened opened:
                 (SandboxInstance, SandboxNotice) = (opened.Instance, opened.Notice);
+                SandboxProvision = opened.Provision ?? SandboxProvision;
                 break;
             case SnapshotTaken snapshot:
                 _snapshots.Add(snapshot);

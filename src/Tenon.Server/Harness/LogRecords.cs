@@ -45,6 +45,9 @@ public sealed record SandboxOpened(string Instance)
     /// What the model is told with the next result: what this life has of the one before. Null for the first life.
     /// </summary>
     public string? Notice { get; init; }
+
+    /// <summary>The part of it that is about what was put into the sandbox, such as repositories.</summary>
+    public string? Provision { get; init; }
 }
 
 /// <summary>The session's files were kept as they were at an earlier entry.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
 using Tenon.Server.Web;
@@ -84,9 +85,11 @@ public sealed partial class Turn
     private async Task<ToolOutput?> TryOpen(Call call, CancellationToken cancellationToken)
     {
         ISandbox sandbox;
+        SandboxProvision provision;
         try
         {
             sandbox = await tools.Open(cancellationToken);
+            provision = await sandbox.Provisioned(cancellationToken);
         }
         catch (SandboxException exception)
         {
@@ -95,6 +98,7 @@ public sealed partial class Turn
 
         if (sandbox.Instance == History.SandboxInstance)
         {
+            await Tell(sandbox.Instance, History.SandboxNotice, provision);
             return null;
         }
 
@@ -106,11 +110,30 @@ public sealed partial class Turn
                 + "Check before you repeat it.");
         }
 
-        await log.Append(new SandboxOpened(sandbox.Instance)
-        {
-            Notice = History.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone,
-        });
+        await Tell(
+            sandbox.Instance, History.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone, provision);
         return null;
+    }
+
+    /// <summary>Logs a life of the sandbox, or what was put into one that is known, with what went wrong.</summary>
+    private Task Tell(string instance, string? notice, SandboxProvision provision)
+    {
+        var news = provision.Notice == History.SandboxProvision ? null : provision.Notice;
+        return instance == History.SandboxInstance && news is null ? Task.CompletedTask : log.Append(
+        [
+            new SandboxOpened(instance)
+            {
+                Notice = notice is null || news is null ? notice ?? news : $"{notice}\n{news}", Provision = news,
+            },
+            .. news is null ? [] : provision.Problems.Select(NotThere),
+        ]);
+    }
+
+    private static SessionError NotThere(SandboxProblem problem)
+    {
+        var error = Error(problem.Type, problem.Message, "retrying");
+        error.Error.Extra = new() { ["repository_url"] = JsonSerializer.SerializeToElement(problem.Url) };
+        return error;
     }
 
     /// <summary>A long result of a web tool is kept in the sandbox, where the agent has one.</summary>

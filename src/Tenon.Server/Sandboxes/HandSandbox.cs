@@ -22,6 +22,11 @@ internal sealed class HandSandbox(
 
     public string? Notice { get; init; }
 
+    internal Provisioning? Provisioning { get; set; }
+
+    public Task<SandboxProvision> Provisioned(CancellationToken cancellationToken) =>
+        Provisioning?.Result().WaitAsync(cancellationToken) ?? Task.FromResult(SandboxProvision.None);
+
     public async Task<ToolOutput> Call(SandboxCall call, CancellationToken cancellationToken)
     {
         await use.Begin();

@@ -47,6 +47,12 @@ public interface ISandbox
     string? Notice { get; }
 
     /// <summary>
+    /// What was put into this life beside its mounts, once that is done; what failed is tried again after a while.
+    /// </summary>
+    /// <exception cref="SandboxException">The sandbox was lost meanwhile.</exception>
+    Task<SandboxProvision> Provisioned(CancellationToken cancellationToken) => Task.FromResult(SandboxProvision.None);
+
+    /// <summary>
     /// Runs a tool once. The same <see cref="SandboxCall.ToolUseId"/> again never runs twice: it waits for, or gets,
     /// the first run's result. Cancelling kills what the call started and returns an error result that says so.
     /// A tool's failure is a result.

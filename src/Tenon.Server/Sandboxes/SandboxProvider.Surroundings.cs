@@ -26,6 +26,17 @@ public sealed partial class SandboxProvider
         }
     }
 
+    // It may take minutes: whoever asks something of the sandbox waits for it, and nobody else does.
+    private void BeginProvision(string sessionId, HandSandbox sandbox)
+    {
+        if (Provision is { } provision)
+        {
+            sandbox.Provisioning = new Provisioning(
+                () => provision(sessionId, sandbox, CancellationToken.None), _time);
+            _ = sandbox.Provisioning.Result();
+        }
+    }
+
     private async Task Place(
         SandboxFolder folder, SandboxRecord record, string sessionId, CancellationToken cancellationToken)
     {

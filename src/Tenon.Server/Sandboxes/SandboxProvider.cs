@@ -62,6 +62,9 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
     /// <summary>What a new life of a session's sandbox has beyond the base; null leaves it at that.</summary>
     internal LayerOf? Layers { get; init; }
 
+    /// <summary>What a living sandbox is given beside its mounts; null for nothing.</summary>
+    internal ProvisionOf? Provision { get; init; }
+
     // A layer may take minutes to make, and meanwhile the session can be ended: it is waited for outside the gate.
     public async Task<ISandbox> Open(string sessionId, CancellationToken cancellationToken) =>
         await Open(sessionId, Layers is null ? SandboxLayer.None : null, cancellationToken)
@@ -87,6 +90,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             if (await Attach(folder, slot.Use, cancellationToken) is { } found)
             {
                 slot.Sandbox = found;
+                BeginProvision(sessionId, found);
 
                 // What it wrote while no server was there, nobody was told of.
                 OutputsWritten?.Invoke(sessionId);
@@ -106,6 +110,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             record = record with { Notice = isNew ? null : FilesKept };
             slot.Sandbox = await Task.Run(
                 () => Start(folder, record, layer, slot.Use, cancellationToken), cancellationToken);
+            BeginProvision(sessionId, slot.Sandbox);
             return slot.Sandbox;
         }, cancellationToken);
 

@@ -30,6 +30,7 @@ public static class ForkRules
             Budget = BudgetRules.Check(source.Budget, agent, prices),
             Metadata = fork.Metadata is null ? source.Metadata : Metadata.Check(fork.Metadata),
             Resources = [],
+            Repositories = [],
         };
     }
 

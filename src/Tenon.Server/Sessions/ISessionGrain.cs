@@ -35,6 +35,8 @@ public interface ISessionGrain : IGrainWithStringKey
 
     /// <summary>Takes a file from the session. Answers the deletion.</summary>
     [Alias("DeleteResource")]
+    Task<Answer> UpdateResource(string resourceId, string body);
+
     Task<Answer> DeleteResource(string resourceId);
 
     /// <summary>Completes when the files of a session that rests are kept as they are.</summary>

@@ -1,5 +1,6 @@
 using System.Text;
 using Tenon.Server.Http;
+using Tenon.Server.Repositories;
 using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Sessions;
@@ -66,8 +67,9 @@ public static class ResourceRules
                 throw ApiException.Invalid(pathOf("file_id"), "field required");
             case "file":
                 break;
-            case "github_repository":
-                throw ApiException.NotYet(pathOf("type"), "repositories are");
+            case RepositoryRules.Kind:
+                throw ApiException.Invalid(
+                    pathOf("type"), "a repository is attached when the session is created, and not later.");
             case "memory_store":
                 throw ApiException.NotYet(pathOf("type"), "memory stores are");
             default:

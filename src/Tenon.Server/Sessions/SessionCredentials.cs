@@ -1,5 +1,6 @@
 using Tenon.Server.Egress;
 using Tenon.Server.Environments;
+using Tenon.Server.Repositories;
 using Tenon.Server.Vaults;
 using Tenon.Wire.Vaults;
 
@@ -9,33 +10,42 @@ namespace Tenon.Server.Sessions;
 /// What a session may use of its vaults at this moment. Asked at every use, so that a changed, archived or deleted
 /// credential counts at once, without a restart of the session.
 /// </summary>
-public sealed class SessionCredentials(SessionStore sessions, CredentialStore credentials, McpTokens tokens)
+public sealed class SessionCredentials(
+    SessionStore sessions, CredentialStore credentials, McpTokens tokens, RepositoryTokenStore repositoryTokens,
+    MirrorAccess mirrors, RepositoryOptions repositories)
 {
-    /// <summary>Those of its sandbox's environment variables. Of two with one name, the first vault's.</summary>
+    /// <summary>
+    /// Those of its sandbox's environment variables: of two with one name the first vault's, and those of repositories.
+    /// </summary>
     public async Task<IReadOnlyList<EgressCredential>> Variables(string sessionId, CancellationToken cancellationToken)
     {
-        if (await Vaults(sessionId, cancellationToken) is not { Count: > 0 } vaults)
+        if (MirrorAccess.IsBuilder(sessionId))
+        {
+            return mirrors.CredentialsOf(sessionId);
+        }
+
+        if (await sessions.Find(sessionId, cancellationToken) is not { ArchivedAt: null, Definition: var definition })
         {
             return [];
         }
 
-        return [.. (await credentials.Active(vaults, cancellationToken))
+        var variables = (await credentials.Active(definition.VaultIds, cancellationToken))
             .Where(credential => credential.Record.Auth is VariableCredential)
             .DistinctBy(credential => ((VariableCredential)credential.Record.Auth).SecretName)
-            .Select(ToEgress)];
+            .Select(ToEgress);
+        return definition.Repositories.Count == 0 ? [.. variables]
+            : [.. variables, .. SessionRepositories.Credentials(
+                definition, await repositoryTokens.Of(sessionId, cancellationToken), repositories)];
     }
 
     /// <summary>The token for an MCP server; null for a connection without one.</summary>
     /// <param name="rejected">The token that the server has just refused.</param>
     public async Task<string?> McpToken(
         string sessionId, string serverUrl, string? rejected, CancellationToken cancellationToken) =>
-        await Vaults(sessionId, cancellationToken) is { Count: > 0 } vaults
+        await sessions.Find(sessionId, cancellationToken)
+            is { ArchivedAt: null, Definition.VaultIds: { Count: > 0 } vaults }
             ? await tokens.For(vaults, serverUrl, rejected, cancellationToken)
             : null;
-
-    private async Task<IReadOnlyList<string>> Vaults(string sessionId, CancellationToken cancellationToken) =>
-        await sessions.Find(sessionId, cancellationToken) is { ArchivedAt: null } session
-            ? session.Definition.VaultIds : [];
 
     private EgressCredential ToEgress(StoredCredential credential)
     {

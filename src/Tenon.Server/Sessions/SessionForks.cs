@@ -17,8 +17,8 @@ namespace Tenon.Server.Sessions;
 /// cut short, with its files.
 /// </remarks>
 public sealed class SessionForks(
-    EventLog log, SandboxProvider sandboxes, SessionFileRules files, SandboxStarts starts, IdSource ids,
-    TimeProvider clock, Prices prices)
+    EventLog log, SandboxProvider sandboxes, SessionFileRules files, SessionRepositories repositories,
+    SandboxStarts starts, IdSource ids, TimeProvider clock, Prices prices)
 {
     /// <summary>Entries that a fork copies: far above what people talk, and bounds what one request writes.</summary>
     public const int EntriesMax = 200_000;
@@ -50,6 +50,7 @@ public sealed class SessionForks(
         try
         {
             var resources = await files.Carry(id, source.Definition.Resources, cancellationToken);
+            var cloned = await repositories.Carry(source, id, cancellationToken);
             var now = clock.GetUtcNow();
             var record = await Write(source, cut, made, new SessionRecord
             {
@@ -58,7 +59,7 @@ public sealed class SessionForks(
                 CreatedAt = now,
                 EnvironmentId = source.EnvironmentId,
                 Status = SessionStatus.Idle,
-                Definition = definition with { Resources = resources },
+                Definition = definition with { Resources = resources, Repositories = cloned },
                 State = new SessionState { SavedAt = now },
             }, cancellationToken);
             starts.Ask(record);

@@ -12,8 +12,8 @@ namespace Tenon.Server.Sessions;
 /// <summary>Where a session's owner lives: one place in the cluster, on one scheduler. It decides nothing.</summary>
 public sealed partial class SessionGrain(
     SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
-    SessionOutputs outputs, EgressStore egress, IDatabase database, IHostApplicationLifetime lifetime,
-    ILogger<SessionGrain> logger)
+    SessionOutputs outputs, SessionRepositories repositories, EgressStore egress, IDatabase database,
+    IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;
@@ -57,6 +57,7 @@ public sealed partial class SessionGrain(
         var deleted = await owner.Delete();
         await outputs.DeleteFiles(this.GetPrimaryKeyString(), CancellationToken.None);
         await egress.DeleteSession(this.GetPrimaryKeyString(), CancellationToken.None);
+        await repositories.DeleteSession(this.GetPrimaryKeyString());
         return deleted;
     });
 
@@ -71,12 +72,27 @@ public sealed partial class SessionGrain(
         return JsonSerializer.Serialize(added[0], WireJson.Default.SessionResource);
     });
 
+    public Task<Answer> UpdateResource(string resourceId, string body) => Try(async owner =>
+    {
+        var token = JsonSerializer.Deserialize(body, WireJson.Default.ResourceUpdate)!.AuthorizationToken;
+        owner.RefuseArchived();
+        var repository = owner.Repositories.FirstOrDefault(resource => resource.Id == resourceId)
+            ?? throw (owner.Resources.Any(resource => resource.Id == resourceId)
+                ? ApiException.Invalid("authorization_token", "only github_repository resources have a token.")
+                : ApiException.NotFound("Resource", resourceId));
+        await repositories.ReplaceToken(this.GetPrimaryKeyString(), resourceId, token);
+        return JsonSerializer.Serialize<SessionResource>(
+            await owner.Touch(repository), WireJson.Default.SessionResource);
+    });
+
     public Task<Answer> DeleteResource(string resourceId) => Try(async owner =>
     {
         var removed = owner.Resources.Where(resource => resource.Id == resourceId).ToList();
         if (removed.Count == 0)
         {
-            throw ApiException.NotFound("Resource", resourceId);
+            throw owner.Repositories.Any(resource => resource.Id == resourceId)
+                ? ApiException.Invalid("", "A repository stays attached for the session's life.")
+                : ApiException.NotFound("Resource", resourceId);
         }
 
         owner.RefuseArchived();

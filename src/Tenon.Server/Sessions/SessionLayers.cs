@@ -1,16 +1,18 @@
 using Tenon.Server.Egress;
 using Tenon.Server.Environments;
 using Tenon.Server.Images;
+using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 
 namespace Tenon.Server.Sessions;
 
 /// <summary>
-/// Which layer a session's sandbox gets: its environment's packages, and what stands for its credentials, as they are
-/// when a life begins.
+/// Which layer a session's sandbox gets: its environment's packages, the mirrors of its repositories, and what stands
+/// for its credentials, as they are when a life begins.
 /// </summary>
 internal sealed class SessionLayers(
-    SessionStore sessions, EnvironmentStore environments, PackageLayers layers, EgressCredentials credentials)
+    SessionStore sessions, EnvironmentStore environments, PackageLayers layers, EgressCredentials credentials,
+    RepositoryMirrors mirrors, WorkingCopies copies)
 {
     /// <exception cref="SandboxException">A package could not be installed.</exception>
     public async Task<SandboxLayer> Of(string sessionId, CancellationToken cancellationToken)
@@ -20,12 +22,17 @@ internal sealed class SessionLayers(
             return layers.Builder();
         }
 
-        var environment = await sessions.Find(sessionId, cancellationToken) is { } session
-            ? await environments.Find(session.EnvironmentId, cancellationToken)
-            : null;
+        var session = await sessions.Find(sessionId, cancellationToken);
+        var environment = session is null
+            ? null : await environments.Find(session.EnvironmentId, cancellationToken);
         var layer = await layers.Ensure(environment?.Config.Packages ?? new(), cancellationToken);
         var placeholders = (await credentials.Variables(sessionId, cancellationToken))
             .Where(variable => !SandboxDescription.IsOwn(variable.Name));
-        return layer with { Variables = [.. layer.Variables, .. placeholders] };
+        layer = MirrorAccess.IsBuilder(sessionId) ? mirrors.Builder(sessionId) : layer;
+        return layer with
+        {
+            Mounts = [.. layer.Mounts, .. session is null ? [] : copies.Mounts(session.Definition)],
+            Variables = [.. layer.Variables, .. placeholders],
+        };
     }
 }

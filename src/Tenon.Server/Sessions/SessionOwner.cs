@@ -148,6 +148,24 @@ public sealed partial class SessionOwner
     /// <summary>The files that are mounted in its sandbox.</summary>
     public IReadOnlyList<FileResource> Resources => Record().Definition.Resources;
 
+    public IReadOnlyList<RepositoryResource> Repositories => Record().Definition.Repositories;
+
+    /// <summary>Notes that something of a repository has changed which is not shown.</summary>
+    public async Task<RepositoryResource> Touch(RepositoryResource repository)
+    {
+        var record = Record();
+        var touched = repository with { UpdatedAt = _services.Clock.GetUtcNow() };
+        _record = record with
+        {
+            Definition = record.Definition with
+            {
+                Repositories = [.. record.Definition.Repositories.Select(one => one == repository ? touched : one)],
+            },
+        };
+        await _log.Append([], SaveKind.Definition);
+        return touched;
+    }
+
     /// <summary>Makes these its files, also in a sandbox that lives.</summary>
     public async Task Keep(IReadOnlyList<FileResource> resources)
     {

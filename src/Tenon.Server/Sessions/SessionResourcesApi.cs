@@ -30,14 +30,10 @@ public static class SessionResourcesApi
         string id, string resourceId, SessionStore store, CancellationToken cancellationToken) =>
         Body.Json(await Find(id, resourceId, store, cancellationToken), WireJson.Default.SessionResource);
 
-    // Only repositories have a token, and there are none.
     private static async Task<IResult> Update(
-        string id, string resourceId, HttpRequest request, SessionStore store, CancellationToken cancellationToken)
-    {
-        await request.Read(WireJson.Default.ResourceUpdate);
-        await Find(id, resourceId, store, cancellationToken);
-        throw ApiException.Invalid("authorization_token", "only github_repository resources have a token.");
-    }
+        string id, string resourceId, HttpRequest request, IGrainFactory grains) =>
+        SessionsApi.Owner(await SessionsApi.OwnerOf(id, grains).UpdateResource(
+            resourceId, await request.ReadJson(WireJson.Default.ResourceUpdate)));
 
     private static async Task<IResult> List(
         string id, HttpRequest request, SessionStore store, CancellationToken cancellationToken)

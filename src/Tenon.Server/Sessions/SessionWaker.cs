@@ -15,7 +15,7 @@ namespace Tenon.Server.Sessions;
 public sealed partial class SessionWaker(
     IDatabase database, SessionStore store, FileStore files, EgressStore egress, EgressProxy proxy,
     SandboxProvider sandboxes, IGrainFactory grains, Feed feed, VaultKeyCheck vaultKeys,
-    IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
+    RepositoryTokenStore repositoryTokens, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
     /// <summary>
@@ -115,6 +115,7 @@ public sealed partial class SessionWaker(
             await store.SweepDeleted(cancellationToken);
             await files.Sweep(cancellationToken);
             await egress.Sweep(cancellationToken);
+            await repositoryTokens.Sweep(cancellationToken);
             await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
             _owned = true;
         }

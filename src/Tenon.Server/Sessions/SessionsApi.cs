@@ -4,6 +4,7 @@ using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
 using Tenon.Wire;
@@ -181,8 +182,8 @@ internal sealed record SessionPlace(string Id, long CreatedAt)
 /// Writes a new session, which has no owner yet, and wakes the owner when there is work from the start.
 /// </summary>
 public sealed class SessionStarter(
-    EventLog log, IGrainFactory grains, SessionFileRules files, SandboxStarts sandboxes, IdSource ids,
-    TimeProvider clock, Prices prices)
+    EventLog log, IGrainFactory grains, SessionFileRules files, SessionRepositories repositories,
+    SandboxStarts sandboxes, IdSource ids, TimeProvider clock, Prices prices)
 {
     public async Task<SessionRecord> Start(
         string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents,
@@ -192,9 +193,15 @@ public sealed class SessionStarter(
         var id = ids.Next(IdPrefix.Session);
 
         // The copies are made before the session that has them: without it they are swept at the next start.
-        var attached = await files.Attach(
-            id, resources, [], (i, field) => $"resources.{i}.{field}", CancellationToken.None);
-        definition = definition with { Resources = attached };
+        var asked = resources.Index().Where(resource => resource.Item.Type != RepositoryRules.Kind).ToList();
+        var cloned = repositories.Check(resources);
+        definition = definition with
+        {
+            Resources = await files.Attach(
+                id, asked.ConvertAll(resource => resource.Item), [],
+                (i, field) => $"resources.{asked[i].Index}.{field}", CancellationToken.None),
+            Repositories = await repositories.Attach(id, cloned, CancellationToken.None),
+        };
         var record = new SessionRecord
         {
             Id = id,

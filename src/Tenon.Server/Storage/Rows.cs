@@ -67,6 +67,19 @@ public sealed class CredentialRow
     public required string Body { get; init; }
 }
 
+/// <summary>The token of a session's repository, sealed.</summary>
+public sealed class RepositoryTokenRow
+{
+    public required string ResourceId { get; init; }
+
+    public required string SessionId { get; init; }
+
+    /// <summary>The key that opens it.</summary>
+    public required string KeyId { get; init; }
+
+    public required byte[] Secret { get; init; }
+}
+
 /// <summary>A file, as wire JSON. Several files may have one blob: a session's copy shares the upload's.</summary>
 public sealed class FileRow
 {

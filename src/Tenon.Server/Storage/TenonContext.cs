@@ -19,6 +19,8 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
 
     public DbSet<CredentialRow> Credentials => Set<CredentialRow>();
 
+    public DbSet<RepositoryTokenRow> RepositoryTokens => Set<RepositoryTokenRow>();
+
     public DbSet<SessionRow> Sessions => Set<SessionRow>();
 
     public DbSet<FileRow> Files => Set<FileRow>();
@@ -38,6 +40,10 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
         credential.HasKey(row => row.Id);
         credential.HasIndex(row => new { row.VaultId, row.Key }).IsUnique(); // those without a key do not meet
         credential.HasIndex(row => row.KeyId);
+
+        var token = modelBuilder.Entity<RepositoryTokenRow>().ToTable("repository_token");
+        token.HasKey(row => row.ResourceId);
+        token.HasIndex(row => row.SessionId);
 
         var file = modelBuilder.Entity<FileRow>().ToTable("file");
         file.HasKey(row => row.Id);

@@ -5,12 +5,13 @@ namespace Tenon.Server.Vaults;
 /// older one has sealed.
 /// </summary>
 public sealed partial class VaultKeyCheck(
-    CredentialStore credentials, VaultKeys keys, ILogger<VaultKeyCheck> logger)
+    CredentialStore credentials, RepositoryTokenStore tokens, VaultKeys keys, ILogger<VaultKeyCheck> logger)
 {
     /// <exception cref="IOException">A key is missing.</exception>
     public async Task Run(CancellationToken cancellationToken)
     {
-        var needed = await credentials.KeyIds(cancellationToken);
+        var needed = (await credentials.KeyIds(cancellationToken))
+            .Union(await tokens.KeyIds(cancellationToken)).ToList();
         if (needed.FirstOrDefault(id => !keys.Ids.Contains(id)) is { } missing)
         {
             throw new IOException(
@@ -20,11 +21,12 @@ public sealed partial class VaultKeyCheck(
 
         if (needed.Any(id => id != keys.CurrentId))
         {
-            LogResealed(await credentials.Reseal(cancellationToken), keys.CurrentId!);
+            LogResealed(
+                await credentials.Reseal(cancellationToken) + await tokens.Reseal(cancellationToken), keys.CurrentId!);
         }
     }
 
     [LoggerMessage(LogLevel.Information,
-        "{Count} secrets of vaults are sealed with the key {KeyId} now; older keys can be taken away")]
+        "{Count} stored secrets are sealed with the key {KeyId} now; older keys can be taken away")]
     private partial void LogResealed(int count, string keyId);
 }

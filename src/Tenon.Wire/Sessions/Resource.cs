@@ -17,9 +17,21 @@ public sealed record ResourceCreate
     /// <summary>Where in the sandbox; null is <c>/mnt/session/uploads/</c> and the id of the file.</summary>
     public string? MountPath { get; init; }
 
+    /// <summary>Of a repository.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>Of a repository that is not public. It is never told back.</summary>
+    public string? AuthorizationToken { get; init; }
+
+    /// <summary>Of a repository: what to check out; null for its default branch.</summary>
+    public RepositoryCheckout? Checkout { get; init; }
+
     /// <summary>What other kinds of resources have.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Extra { get; set; }
+
+    /// <summary>Without the token that it may have.</summary>
+    public override string ToString() => $"{nameof(ResourceCreate)} of {Type}";
 }
 
 /// <summary>What a session was given to work with (api B.3).</summary>

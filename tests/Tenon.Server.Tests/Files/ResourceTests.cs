@@ -146,8 +146,6 @@ public sealed class ResourceTests(TestServer server)
     [Fact]
     public async Task Kinds_that_are_not_there_yet_are_refused_and_so_are_unknown_ones()
     {
-        (await Create("""{"type":"github_repository","url":"https://github.com/a/b"}"""))
-            .Refused(400, "resources.0.type: repositories are not supported");
         (await Create("""{"type":"memory_store","memory_store_id":"memstore_1"}"""))
             .Refused(400, "resources.0.type: memory stores are not supported");
         (await Create("""{"type":"x"}""")).Refused(400, "resources.0.type: 'x' is not one of file,");

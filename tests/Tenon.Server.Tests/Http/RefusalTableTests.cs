@@ -55,6 +55,9 @@ public sealed class RefusalTableTests(TestServer server)
             {"type":"environment_variable","secret_name":"A","secret_value":"secret-1",
             "networking":{"type":"unrestricted"},
             """)
+        .Replace("REPOSITORY(", """{"type":"github_repository","url":"https://github.com/a/b",""")
+        .Replace("),{", text.Contains("REPOSITORY(") ? "},{" : "),{")
+        .Replace(")]}", text.Contains("REPOSITORY(") ? "}]}" : ")]}")
         .Replace(")}", text.Contains("VARIABLE(") ? "}}" : ")}")
         .Replace("CUSTOM(", """{"type":"custom","name":"t","description":"d","input_schema":""")
         .Replace("})]", text.Contains("BUILTIN(") ? "}]}]" : "}}]");

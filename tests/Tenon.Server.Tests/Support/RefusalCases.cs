@@ -191,8 +191,33 @@ public static class RefusalCases
         400 resources.0.mount_path: must be the path of a file below /mnt/session/uploads:
         POST /v1/sessions {"resources":[{"type":"file","file_id":"{file}"},{"type":"file","file_id":"{file}"}]}
         400 resources.1.mount_path: '/mnt/session/uploads/{file}' is taken by another file of this session.
-        POST /v1/sessions {"resources":[{"type":"github_repository","url":"https://github.com/a/b"}]}
-        400 resources.0.type: repositories are not supported by this version of Tenon
+        POST /v1/sessions {"resources":[{"type":"github_repository"}]}
+        400 resources.0.url: field required
+        POST /v1/sessions {"resources":[{"type":"github_repository","url":"https://github.com/a/b.git"}]}
+        400 resources.0.url: must be https://github.com/<owner>/<repo> without .git
+        POST /v1/sessions {"resources":[{"type":"github_repository","url":"git@github.com:a/b"}]}
+        400 resources.0.url: must be https://github.com/<owner>/<repo> without .git
+        POST /v1/sessions {"resources":[{"type":"github_repository","url":"https://gitlab.com/a/b"}]}
+        400 resources.0.url: must be https://github.com/<owner>/<repo> without .git
+        POST /v1/sessions {"resources":[REPOSITORY("mount_path":"/etc/b")]}
+        400 resources.0.mount_path: must be a directory below /workspace
+        POST /v1/sessions {"resources":[REPOSITORY("mount_path":"/workspace/../b")]}
+        400 resources.0.mount_path: must be a directory below /workspace
+        POST /v1/sessions {"resources":[REPOSITORY("mount_path":"/workspace/b"),
+         REPOSITORY("mount_path":"/workspace/b/c")]}
+        400 resources.1.mount_path: '/workspace/b/c' and '/workspace/b' are not beside each other.
+        POST /v1/sessions {"resources":[REPOSITORY("checkout":{"type":"branch","name":"a..b"})]}
+        400 resources.0.checkout.name: is not the name of a branch.
+        POST /v1/sessions {"resources":[REPOSITORY("checkout":{"type":"commit","sha":"abc"})]}
+        400 resources.0.checkout.sha: must be the whole id of a commit, in small letters.
+        POST /v1/sessions {"resources":[REPOSITORY("checkout":{"type":"tag","name":"v1"})]}
+        400 resources.0.checkout: must be {"type":"branch"
+        POST /v1/sessions {"resources":[REPOSITORY("authorization_token":"a b c d e f")]}
+        400 resources.0.authorization_token: must be 8 to 8192 visible ASCII characters.
+        POST /v1/sessions {"environment_id":"{self_hosted_env}","resources":[REPOSITORY("checkout":null)]}
+        400 Environment {self_hosted_env} is a self-hosted environment. `resources` are not
+        POST /v1/sessions/{session}/resources {"type":"github_repository","url":"https://github.com/a/b"}
+        400 type: a repository is attached when the session is created, and not later.
         POST /v1/sessions/{archived_session}/resources {"type":"file","file_id":"{file}"}
         409 Session '{archived_session}' is archived
         GET /v1/sessions/{session}/resources/sesrsc_x

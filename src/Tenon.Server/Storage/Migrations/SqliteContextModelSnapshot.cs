@@ -260,6 +260,34 @@ namespace Tenon.Server.Storage.Migrations
                     b.ToTable("session_output", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.RepositoryTokenRow", b =>
+                {
+                    b.Property<string>("ResourceId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("resource_id");
+
+                    b.Property<string>("KeyId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key_id");
+
+                    b.Property<byte[]>("Secret")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("secret");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("session_id");
+
+                    b.HasKey("ResourceId");
+
+                    b.HasIndex("SessionId");
+
+                    b.ToTable("repository_token", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.SessionRow", b =>
                 {
                     b.Property<string>("Id")

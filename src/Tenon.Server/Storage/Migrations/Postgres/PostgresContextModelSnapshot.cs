@@ -306,6 +306,37 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.ToTable("owner", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.RepositoryTokenRow", b =>
+                {
+                    b.Property<string>("ResourceId")
+                        .HasColumnType("text")
+                        .HasColumnName("resource_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("KeyId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("key_id")
+                        .UseCollation("C");
+
+                    b.Property<byte[]>("Secret")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("secret");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("session_id")
+                        .UseCollation("C");
+
+                    b.HasKey("ResourceId");
+
+                    b.HasIndex("SessionId");
+
+                    b.ToTable("repository_token", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.SessionRow", b =>
                 {
                     b.Property<string>("Id")
