@@ -18,7 +18,10 @@ public sealed partial class McpTokens(
     private readonly StripedLock _renewing = new();
     private readonly ConcurrentDictionary<string, (int Revision, DateTimeOffset Until)> _failed = new();
 
-    /// <summary>The token for a server, from the first of the vaults that has one; null when none has.</summary>
+    /// <summary>
+    /// The token for a server, from the first of the vaults that has one; null when none has one, or only the one that
+    /// was rejected.
+    /// </summary>
     /// <param name="rejected">The token that the server has just refused: one that can be renewed is.</param>
     public async Task<string?> For(
         IReadOnlyList<string> vaultIds, string serverUrl, string? rejected, CancellationToken cancellationToken)
@@ -36,10 +39,13 @@ public sealed partial class McpTokens(
         }
 
         var token = store.Open(found).Token;
-        return found.Record.Auth is OAuthCredential { Refresh: not null } auth
-            && (token == rejected || auth.ExpiresAt < clock.GetUtcNow() + Ahead) && !IsPaused(found)
-                ? (await Renew(found, token).WaitAsync(cancellationToken)).Token
-                : token;
+        if (found.Record.Auth is OAuthCredential { Refresh: not null } auth
+            && (token == rejected || auth.ExpiresAt < clock.GetUtcNow() + Ahead) && !IsPaused(found))
+        {
+            token = (await Renew(found, token).WaitAsync(cancellationToken)).Token;
+        }
+
+        return token == rejected ? null : token;
     }
 
     /// <summary>

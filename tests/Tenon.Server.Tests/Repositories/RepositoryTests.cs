@@ -179,6 +179,42 @@ public sealed class RepositoryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_example_program_makes_a_failing_test_pass_and_pushes_the_change()
+    {
+        const string Broken = "def slug(text):\n    return text.lower().replace(' ', '_')\n";
+        const string Test = """
+            import unittest, slugs
+
+            class SlugTests(unittest.TestCase):
+                def test_spaces(self):
+                    self.assertEqual("a-b", slugs.slug("A b"))
+            """;
+        var first = _host.Commit("private", "main", ("slugs.py", Broken), ("test_slugs.py", Test));
+        _server = await Start("bubblewrap");
+        _server.Models.Of("coder")
+            .Calls("bash", """{"command":"cd /workspace/private && python3 -B -m unittest -q"}""")
+            .Calls("edit", """
+                {"file_path":"/workspace/private/slugs.py","old_string":"'_'","new_string":"'-'"}
+                """)
+            .Calls("bash", """{"command":"python3 -B -m unittest -q && git checkout -qb agent/fix && git commit -qam """
+                + """'Join by hyphens' && git push -q origin agent/fix && env"}""")
+            .Says("The test passes now, and the branch is pushed.");
+
+        var output = await ExampleProgram.Run(_server, "repository.mjs", new()
+        {
+            ["MODEL"] = "coder", ["REPOSITORY_URL"] = _host.Url("private"), ["REPOSITORY_TOKEN"] = Token,
+        });
+
+        Assert.Contains("FAILED (failures=1)", output, StringComparison.Ordinal);
+        Assert.Contains("\nOK\n", output, StringComparison.Ordinal);
+        Assert.Contains("TENON_GIT_TOKEN_0=tenon_placeholder_", output, StringComparison.Ordinal);
+        Assert.False(_secret.IsIn(output));
+        Assert.Equal(
+            Broken.Replace('_', '-').Trim(), _host.Git(_host.PathOf("private"), "show", "agent/fix:slugs.py"));
+        Assert.Equal(first, _host.Git(_host.PathOf("private"), "rev-parse", "agent/fix~1"));
+    }
+
+    [Fact]
     public async Task A_deleted_session_leaves_no_token()
     {
         var session = await Session(Resource("private", Token));

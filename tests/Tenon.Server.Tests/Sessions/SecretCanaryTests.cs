@@ -99,6 +99,17 @@ public sealed class SecretCanaryTests : IAsyncLifetime
         Assert.DoesNotContain(first, fork, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_example_program_shows_that_an_agent_has_a_placeholder()
+    {
+        await using var server = await Start("bubblewrap", SecretCanary.Of(_secret));
+        server.Models.Of("note-taker").Calls("bash", """{"command":"echo $NOTES_KEY"}""").Says("A placeholder.");
+
+        var output = await ExampleProgram.Run(server, "vault.mjs", new() { ["MODEL"] = "note-taker" });
+
+        Assert.Matches("^tenon_placeholder_[0-9a-f]{40}\n$", output);
+    }
+
     private async Task<string> NewVault(TestServer server)
     {
         var vault = await server.NewVault();

@@ -97,7 +97,7 @@ public sealed class McpTokensTests : IAsyncLifetime
         _host.Answer = () => Results.Text("<html>Sign in</html>", "text/html");
 
         Assert.Equal("access-1", await Token(session));
-        Assert.Equal("access-1", await Token(session, rejected: "access-1"));
+        Assert.Null(await Token(session, rejected: "access-1"));
         Assert.Single(_host.Renewals);
         _host.Answer = () => Results.Json(new { access_token = "access-2", expires_in = 3600 });
         (await _server.Post($"/v1/vaults/{vault}/credentials/{id}", """
