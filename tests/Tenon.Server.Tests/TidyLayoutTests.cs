@@ -14,7 +14,7 @@ public sealed partial class TidyLayoutTests
         ["Events"],
         ["Http"],
         ["Agents", "Environments", "Files", "Memory", "Skills", "Vaults"],
-        ["Models", "Tools", "Sandboxes", "Egress", "Images", "Web"],
+        ["Models", "Tools", "Sandboxes", "Egress", "Images", "Web", "Mcp"],
         ["Billing"],
         ["Harness"],
         ["Sessions"],
