@@ -1,7 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelContextProtocol;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
-using Tenon.Server.Web;
 
 namespace Tenon.Server.Mcp;
 
@@ -19,6 +20,7 @@ internal sealed class McpConnection : IAsyncDisposable
     private readonly HttpClient _http;
     private readonly McpLimits _limits;
     private readonly McpClient _client;
+    private int _lastCall;
 
     private McpConnection(McpRequests requests, HttpClient http, McpClient client, McpLimits limits) =>
         (_requests, _http, _client, _limits) = (requests, http, client, limits);
@@ -69,6 +71,9 @@ internal sealed class McpConnection : IAsyncDisposable
         }
     }
 
+    // Versions are dates, and this one is the first that has neither a handshake nor sessions.
+    private bool IsHandshaken => string.CompareOrdinal(_client.NegotiatedProtocolVersion, "2026-07-28") < 0;
+
     public bool Carries(string? token) => _requests.Carries(token);
 
     /// <summary>The tools that the server has now, as far as they can be offered.</summary>
@@ -91,15 +96,35 @@ internal sealed class McpConnection : IAsyncDisposable
         return tools;
     }
 
-    public Task<CallToolResult> Call(string tool, JsonElement input, CancellationToken cancellationToken) => Checked(
-        () => _client.CallToolAsync(
-            new CallToolRequestParams
-            {
-                Name = tool,
-                Arguments = input.EnumerateObject().ToDictionary(member => member.Name, member => member.Value),
-            },
-            cancellationToken),
-        cancellationToken);
+    public async Task<CallToolResult> Call(string tool, JsonElement input, CancellationToken cancellationToken)
+    {
+        // By an id of ours, since only who knows it can take the call back.
+        var id = new RequestId($"call-{Interlocked.Increment(ref _lastCall)}");
+        try
+        {
+            var answer = await Checked(
+                async () => await _client.SendRequestAsync(
+                    new JsonRpcRequest
+                    {
+                        Id = id,
+                        Method = RequestMethods.ToolsCall,
+                        Params = new JsonObject
+                        {
+                            ["name"] = tool, ["arguments"] = JsonSerializer.SerializeToNode(input),
+                        },
+                    },
+                    cancellationToken),
+                cancellationToken);
+            return answer.Result.Deserialize<CallToolResult>(McpJsonUtilities.DefaultOptions)
+                ?? throw new JsonException("a result that is null");
+        }
+        catch (OperationCanceledException) when (IsHandshaken)
+        {
+            // A server of this protocol does not take the end of the request for the end of the call.
+            _ = TakeBack(id);
+            throw;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -118,6 +143,21 @@ internal sealed class McpConnection : IAsyncDisposable
         {
             // It was met by the reader of the stream of events, and not by who waits for one of them.
             throw _requests.Fault;
+        }
+    }
+
+    private async Task TakeBack(RequestId id)
+    {
+        try
+        {
+            using var time = new CancellationTokenSource(_limits.CloseTimeMax);
+            await _client.SendNotificationAsync(
+                NotificationMethods.CancelledNotification, new CancelledNotificationParams { RequestId = id },
+                cancellationToken: time.Token);
+        }
+        catch (Exception)
+        {
+            // It is a courtesy to the server: nobody waits for it any more.
         }
     }
 

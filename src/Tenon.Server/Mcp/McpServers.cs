@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Text.Json;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using Tenon.Server.Sandboxes;
@@ -35,6 +36,11 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
 
     public async Task<McpAnswer> Call(McpCall call, CancellationToken cancellationToken)
     {
+        if (call.Input.ValueKind != JsonValueKind.Object)
+        {
+            return new McpAnswer(ToolOutput.Error($"{call.Tool}: the input must be a JSON object."), null);
+        }
+
         using var span = McpTrace.Start("tools/call", call.SessionId, call.Server.Name, call.Tool);
         using var time = new CancellationTokenSource(_limits.CallTimeMax, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);

@@ -33,6 +33,7 @@ public sealed class McpHost : IAsyncDisposable
     private readonly ConcurrentQueue<string> _calls = new();
     private readonly ConcurrentQueue<PageRequest> _requests = new();
     private readonly McpHostKind _kind;
+    private readonly TaskCompletionSource _takenBack = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="port">0 takes any.</param>
     public McpHost(McpHostKind kind = McpHostKind.Stateless, int port = 0)
@@ -76,6 +77,12 @@ public sealed class McpHost : IAsyncDisposable
 
     public IReadOnlyList<PageRequest> Requests => [.. _requests];
 
+    /// <summary>
+    /// Completes when a client has taken a call back, in the words of the protocol: without sessions it leaves the
+    /// request, with them it says so.
+    /// </summary>
+    public Task TakenBack => _takenBack.Task;
+
     public McpHost Tool(
         string name, Func<CallToolRequestParams, CancellationToken, Task<CallToolResult>> run,
         ToolAnnotations? annotations = null, string? schema = null, string? description = null)
@@ -105,21 +112,34 @@ public sealed class McpHost : IAsyncDisposable
         _order.Remove(name);
     }
 
-    /// <summary>A tool that does not answer before the test lets it, or the caller goes.</summary>
-    /// <returns>What completes when a call is there, and when its caller has gone; and what lets it answer.</returns>
-    public (Task Came, Task Left, TaskCompletionSource Go) Holds(string name, ToolAnnotations? annotations = null)
+    /// <summary>A tool that does not answer before the test lets it.</summary>
+    /// <returns>What completes when a call is there, and what lets it answer.</returns>
+    public (Task Came, TaskCompletionSource Go) Holds(string name, ToolAnnotations? annotations = null)
     {
         var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Tool(name, async (_, cancelled) =>
         {
             came.TrySetResult();
-            await using var gone = cancelled.UnsafeRegister(_ => left.TrySetResult(), null);
             await go.Task.WaitAsync(cancelled);
             return new CallToolResult { Content = [new TextContentBlock { Text = $"{name} went on" }] };
         }, annotations);
-        return (came.Task, left.Task, go);
+        return (came.Task, go);
+    }
+
+    /// <summary>For <see cref="Before"/>: answers this status, or leaves the request to the server.</summary>
+    public static Task<bool> Answer(HttpContext http, int? status, params (string Name, string Value)[] headers)
+    {
+        if (status is { } answered)
+        {
+            http.Response.StatusCode = answered;
+            foreach (var (name, value) in headers)
+            {
+                http.Response.Headers[name] = value;
+            }
+        }
+
+        return Task.FromResult(status is not null);
     }
 
     public async ValueTask DisposeAsync()
@@ -155,6 +175,12 @@ public sealed class McpHost : IAsyncDisposable
         using var reader = new StreamReader(http.Request.Body, leaveOpen: true);
         var body = await reader.ReadToEndAsync();
         http.Request.Body.Position = 0;
+        await using var gone = http.RequestAborted.UnsafeRegister(_ => TakeBack(McpHostKind.Stateless), null);
+        if (body.Contains("notifications/cancelled", StringComparison.Ordinal))
+        {
+            TakeBack(McpHostKind.Stateful, McpHostKind.Sse);
+        }
+
         _requests.Enqueue(new PageRequest(
             http.Request.Method, http.Request.Path + http.Request.QueryString, body,
             http.Request.Headers.ToDictionary(
@@ -162,6 +188,14 @@ public sealed class McpHost : IAsyncDisposable
         if (!await Before(http))
         {
             await next(http);
+        }
+    }
+
+    private void TakeBack(params ReadOnlySpan<McpHostKind> kinds)
+    {
+        if (kinds.Contains(_kind))
+        {
+            _takenBack.TrySetResult();
         }
     }
 
