@@ -64,7 +64,11 @@ public sealed class McpHost : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>By a name that leads here where a test says so.</summary>
     public string Url => $"http://mcp.test:{Port}/mcp{(_kind == McpHostKind.Sse ? "/sse" : "")}";
+
+    /// <summary>By its address, for servers that know no such names.</summary>
+    public string AddressUrl => Url.Replace("mcp.test", $"{PageHost.Address}", StringComparison.Ordinal);
 
     /// <summary>Answers a request in the server's place; false leaves it to the server.</summary>
     public Func<HttpContext, Task<bool>> Before { get; set; } = _ => Task.FromResult(false);
