@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using Tenon.Server.Mcp;
@@ -262,7 +263,7 @@ public sealed class McpFaultTests : IAsyncDisposable
         await host.DisposeAsync();
 
         var answer = await _lab.Servers.Call(
-            new(McpLab.SessionId, McpLab.Server(host.Url), "one", System.Text.Json.JsonElement.Parse("{}")), Token);
+            new(McpLab.SessionId, McpLab.Server(host.Url), "one", JsonElement.Parse("{}")), Token);
 
         Assert.StartsWith("The call was not made. The MCP server 's' cannot be used: it cannot be connected to.",
             McpLab.Text(answer.Output), StringComparison.Ordinal);
@@ -306,7 +307,7 @@ public sealed class McpFaultTests : IAsyncDisposable
 
         await _lab.Servers.List(McpLab.SessionId, [McpLab.Server(host.Url, "spans")], Token);
         await _lab.Servers.Call(new(
-            McpLab.SessionId, McpLab.Server(host.Url, "spans"), "one", System.Text.Json.JsonElement.Parse("{}")), Token);
+            McpLab.SessionId, McpLab.Server(host.Url, "spans"), "one", JsonElement.Parse("{}")), Token);
 
         lock (ended)
         {

@@ -109,7 +109,8 @@ public sealed class McpResultTests : IAsyncDisposable
         var output = await _lab.Call(_host.Url, "many", Token);
 
         Assert.Equal(_lab.Limits.BlocksMax + 1, output.Content.Count);
-        Assert.EndsWith("63 [36 more pieces of this result are left out.]", McpLab.Text(output), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "63 [36 more pieces of this result are left out.]", McpLab.Text(output), StringComparison.Ordinal);
     }
 
     [Fact]
