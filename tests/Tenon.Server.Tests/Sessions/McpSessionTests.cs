@@ -139,6 +139,39 @@ public sealed class McpSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_credential_of_the_sessions_vault_reaches_its_server_until_it_is_archived()
+    {
+        // Credentials go over plain http to this machine's own names only, and this one leads to the host.
+        await using var server = await TestServer.Start(services =>
+        {
+            services.AddSingleton(new EgressOptions { AllowedRanges = [new IPNetwork(PageHost.Address, 32)] });
+            services.AddSingleton<ResolveName>((_, _) => Task.FromResult<IPAddress[]>([PageHost.Address]));
+        });
+        var url = $"http://localhost:{_host.Port}/mcp";
+        _host.Before = http => McpHost.Answer(
+            http, http.Request.Headers.Authorization == "Bearer token-of-a-vault" ? null : 401);
+        var vault = (await server.Post("/v1/vaults", """{"display_name":"v"}""")).Ok().Text("id");
+        var credentials = $"/v1/vaults/{vault}/credentials";
+        var credential = (await server.Post(credentials, $$$"""
+            {"auth":{"type":"static_bearer","mcp_server_url":"{{{url}}}/","token":"token-of-a-vault"} }
+            """)).Ok().Text("id");
+        var agent = await server.NewAgent("scripted-vault", $$$"""
+            "mcp_servers":[{"type":"url","name":"s","url":"{{{url}}}"}],
+            "tools":[{"type":"mcp_toolset","mcp_server_name":"s"}]
+            """);
+        var session = await server.NewSessionOf("scripted-vault", agent, $"\"vault_ids\":[\"{vault}\"]");
+        session.Model.Says("with").Says("without");
+
+        var with = await session.Run(TestSession.Says("go"));
+        (await server.Post($"{credentials}/{credential}/archive")).Ok();
+        var without = await session.Run(TestSession.Says("again"));
+
+        Assert.DoesNotContain(with, @event => @event.Name == "session.error");
+        Assert.Equal("mcp_authentication_failed_error", The(without, "session.error").Text("error.type"));
+        Assert.Equal([1, 0], session.Model.Requests.Select(request => request.Tools.Count));
+    }
+
+    [Fact]
     public async Task A_token_that_a_server_repeats_is_left_nowhere()
     {
         _host.Tool("leak", (_, _) => throw new ModelContextProtocol.McpProtocolException($"bad token {Secret}"));
