@@ -9,6 +9,7 @@ using Tenon.Server.Files;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Images;
+using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
@@ -66,6 +67,7 @@ public static class TenonServer
         AddVaults(services, settings);
         AddSandboxes(services, settings);
         AddWeb(services, settings);
+        AddMcp(services);
         AddSessions(services);
         services.AddExceptionHandler<Errors>();
         replace?.Invoke(services);
@@ -182,6 +184,15 @@ public static class TenonServer
                 provider.GetRequiredService<WebLimits>(), provider.GetRequiredService<TimeProvider>()),
             provider.GetRequiredService<WebLimits>()));
         services.AddSingleton<WebTools>();
+    }
+
+    private static void AddMcp(IServiceCollection services)
+    {
+        services.AddSingleton(new McpLimits());
+        services.AddSingleton<McpTokenOf>(
+            provider => provider.GetRequiredService<SessionCredentials>().McpToken);
+        services.AddSingleton<McpNetwork>();
+        services.AddSingleton<IMcpServers, McpServers>();
     }
 
     private static void AddSessions(IServiceCollection services)

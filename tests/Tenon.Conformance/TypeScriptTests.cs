@@ -32,6 +32,17 @@ public sealed class TypeScriptTests(Lab lab)
         Reply.Text("done"));
 
     [Fact]
+    public async Task Tools_of_an_MCP_server_are_allowed_and_one_that_is_away_is_told()
+    {
+        await using var host = new McpHost().Says("greet", "hello from afar");
+        var model = lab.Model(Reply.ToolUse("mcp__greeter__greet", new { text = "x" }), Reply.Text("done"));
+
+        await Run("mcp.mjs", model, ("CONFORMANCE_MCP", host.AddressUrl));
+
+        Assert.Equal(["greet"], host.Calls);
+    }
+
+    [Fact]
     public Task An_agent_reads_a_mounted_file() => Run(
         "agents-with-files.mjs",
         Reply.ToolUse("read", new { file_path = "/uploads/data.csv" }),
@@ -109,7 +120,8 @@ public sealed class TypeScriptTests(Lab lab)
 
     private Task<string> Run(string program, params Reply[] replies) => Run(program, lab.Model(replies));
 
-    private async Task<string> Run(string program, ModelScript model)
+    private async Task<string> Run(
+        string program, ModelScript model, params IEnumerable<(string Name, string Value)> more)
     {
         var variables = new Dictionary<string, string>
         {
@@ -117,6 +129,11 @@ public sealed class TypeScriptTests(Lab lab)
             ["ANTHROPIC_API_KEY"] = ServerProcess.ApiKey,
             ["CONFORMANCE_MODEL"] = model.Name,
         };
+        foreach (var (name, value) in more)
+        {
+            variables[name] = value;
+        }
+
         var folder = Repository.PathTo("tests/Tenon.Conformance/typescript");
 
         var (exitCode, output) = await ChildProgram.Run(

@@ -38,6 +38,9 @@ public sealed partial class TidyTests
 
         // The one owner of the connections to model services; it lives as long as the server.
         @"src/Tenon.Server/Models/ServiceCall.cs \bnew HttpClient\(",
+
+        // Each connection to an MCP server has a token of its own; what they share is the handler below.
+        @"src/Tenon.Server/Mcp/McpConnection.cs \bnew HttpClient\(",
     ];
 
     private static readonly string[] TextKinds =

@@ -177,7 +177,7 @@ public static class SettingKeys
         new(NpmMirror, null, "TENON_NPM_MIRROR", null, "a registry in place of registry.npmjs.org"),
         new(PipMirror, null, "TENON_PIP_MIRROR", null, "a simple index in place of pypi.org's"),
         new(AllowedRanges, "--egress-ranges", "TENON_EGRESS_RANGES", null,
-            "private address ranges that sandboxes may reach, with commas between (docs/operations/egress.md)"),
+            "private ranges that sandboxes, web_fetch and MCP may reach, with commas (docs/operations/egress.md)"),
         new(PackageHosts, "--package-hosts", "TENON_PACKAGE_HOSTS", null,
             "hosts of package mirrors beside the public ones, with commas between"),
         new(ExtraRoots, "--extra-roots", "TENON_EXTRA_ROOTS", null,

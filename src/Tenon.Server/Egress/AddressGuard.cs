@@ -40,9 +40,15 @@ public sealed class AddressGuard(IReadOnlyList<IPNetwork> allowed, ResolveName r
 
     public bool Allows(IPAddress address)
     {
-        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        return allowed.Any(range => range.Contains(plain))
+        var plain = Plain(address);
+        return IsOperators(plain)
             || (!NotPublic.Any(range => range.Contains(plain))
                 && (plain.AddressFamily == AddressFamily.InterNetwork || PublicV6.Contains(plain)));
     }
+
+    /// <summary>Whether the operator has named a range that the address is in.</summary>
+    public bool IsOperators(IPAddress address) => allowed.Any(range => range.Contains(Plain(address)));
+
+    private static IPAddress Plain(IPAddress address) =>
+        address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 }

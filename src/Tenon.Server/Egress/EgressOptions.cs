@@ -8,8 +8,8 @@ namespace Tenon.Server.Egress;
 public sealed record EgressOptions
 {
     /// <summary>
-    /// Addresses that sandboxes may reach although they are private, such as those of a mirror. Which names lead
-    /// there is still for the environment to allow. Default: none.
+    /// Addresses that sandboxes may reach although they are private, such as those of a mirror, and so may requests
+    /// that the server makes for agents. Which names lead there is still for the environment to allow. Default: none.
     /// </summary>
     public IReadOnlyList<IPNetwork> AllowedRanges { get; init; } = [];
 

@@ -17,19 +17,7 @@ internal sealed class UpstreamTls(IReadOnlyList<X509Certificate2> extraRoots)
         var secure = new SslStream(stream, leaveInnerStreamOpen: false);
         try
         {
-            await secure.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = host,
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    ApplicationProtocols = [SslApplicationProtocol.Http11],
-                    CertificateChainPolicy = Policy(),
-                    RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
-                        errors == SslPolicyErrors.None
-                        || (errors == SslPolicyErrors.RemoteCertificateChainErrors
-                            && IsByExtraRoot(certificate, chain)),
-                },
-                cancellationToken);
+            await secure.AuthenticateAsClientAsync(Options(host), cancellationToken);
             return secure;
         }
         catch
@@ -39,6 +27,18 @@ internal sealed class UpstreamTls(IReadOnlyList<X509Certificate2> extraRoots)
             throw;
         }
     }
+
+    /// <param name="host">The name that it must prove to have; null for who fills it in for each connection.</param>
+    public SslClientAuthenticationOptions Options(string? host) => new()
+    {
+        TargetHost = host,
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        ApplicationProtocols = [SslApplicationProtocol.Http11],
+        CertificateChainPolicy = Policy(),
+        RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+            errors == SslPolicyErrors.None
+            || (errors == SslPolicyErrors.RemoteCertificateChainErrors && IsByExtraRoot(certificate, chain)),
+    };
 
     // The name was judged before: what is left is who vouches for it.
     private bool IsByExtraRoot(X509Certificate? certificate, X509Chain? chain)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Tenon.Server.Models;
+using Tenon.Server.Tools;
 
 namespace Tenon.Server.Harness;
 
@@ -24,6 +25,9 @@ public sealed record Call
     /// </summary>
     public bool ClientRuns { get; set; }
 
+    /// <summary>The tool of an MCP server that it calls; null for all others.</summary>
+    public McpTarget? Mcp { get; set; }
+
     /// <summary><c>allow ask deny</c>, as first evaluated.</summary>
     public string Permission { get; set; } = "allow";
 
@@ -39,6 +43,9 @@ public sealed record Call
 
     public bool IsDenied => IsOpen && !IsCustom && (Permission == "deny" || Confirmed == false);
 
+    /// <summary>Whether it may run beside others.</summary>
+    public bool IsParallel => Mcp is not null || BuiltinTools.IsParallel(Name);
+
     /// <summary>Nothing but the client can move it on.</summary>
     public bool WaitsForClient => Awaits is not null;
 
@@ -52,3 +59,7 @@ public sealed record Call
         _ => null,
     };
 }
+
+/// <summary>A tool of an MCP server, by its own names.</summary>
+/// <param name="CanRepeat">Whether the call may be made again when nobody knows what became of it.</param>
+public sealed record McpTarget(string Server, string Tool, bool CanRepeat);

@@ -83,6 +83,9 @@ public sealed class History
 
     public UsageTotals Usage { get; } = new();
 
+    /// <summary>What the MCP servers offer, and which calls went to them.</summary>
+    public McpOffer Mcp { get; } = new();
+
     /// <summary>The URLs that the conversation has shown.</summary>
     public KnownUrls Urls { get; } = new();
 
@@ -116,6 +119,12 @@ public sealed class History
             case SnapshotTaken snapshot:
                 _snapshots.Add(snapshot);
                 break;
+            case McpListed listed:
+                Mcp.Apply(listed);
+                break;
+            case McpSent sent:
+                Mcp.Apply(sent);
+                break;
             case Forked:
                 // Another session's snapshots, and what it used, stay its own.
                 _snapshots.Clear();
@@ -146,8 +155,13 @@ public sealed class History
                 break;
             case AgentToolUse use:
                 With(use.Id!, call => (call.Permission, call.DenyMessage, call.ClientRuns) =
-                    (use.EvaluatedPermission ?? "allow", Denial(use),
+                    (use.EvaluatedPermission ?? "allow", Denial(use.EvaluatedPermission, use.Evaluation),
                         IsSelfHosted && BuiltinTools.IsSandboxed(call.Name)));
+                break;
+            case AgentMcpToolUse use:
+                With(use.Id!, call => (call.Permission, call.DenyMessage, call.Mcp) =
+                    (use.EvaluatedPermission ?? "allow", Denial(use.EvaluatedPermission, use.Evaluation),
+                        new McpTarget(use.McpServerName, use.Name, Mcp.Find(call.Name)?.CanRepeat == true)));
                 break;
             case AgentCustomToolUse use:
                 With(use.Id!, call => (call.IsCustom, call.ClientRuns) = (true, true));
@@ -157,6 +171,9 @@ public sealed class History
                 NoteUse(result);
                 NoteUrls(UrlSources.ServerTool, result.ToolUseId, result.Content);
                 Resolve(result.ToolUseId, result.Content, result.IsError);
+                break;
+            case AgentMcpToolResult result:
+                Resolve(result.McpToolUseId, result.Content, result.IsError);
                 break;
             case SessionUpdated updated:
                 Budget = updated.Budget.Or(Budget);
@@ -170,8 +187,8 @@ public sealed class History
     internal const string DeniedBeforePolicy = "This tool is disabled for the agent, or it does not exist.";
     private const string DeniedAsRisky = "This call was judged to be of high risk and was not made. Find a safer way.";
 
-    private static string? Denial(AgentToolUse use) =>
-        use.EvaluatedPermission != "deny" ? null : use.Evaluation is null ? DeniedBeforePolicy : DeniedAsRisky;
+    private static string? Denial(string? permission, Evaluation? evaluation) =>
+        permission != "deny" ? null : evaluation is null ? DeniedBeforePolicy : DeniedAsRisky;
 
     private void ApplyCompaction(Compacted compacted)
     {
@@ -241,6 +258,11 @@ public sealed class History
         switch (@event)
         {
             case SessionStatusRunning:
+                if (Status == SessionStatus.Idle)
+                {
+                    Mcp.Begin();
+                }
+
                 (Status, StopReason) = (SessionStatus.Running, null);
                 Usage.Start(entry.At);
                 break;
@@ -271,6 +293,7 @@ public sealed class History
     {
         Usage.Add(answer.Usage, answer.IsUnpriced ? null : answer.CostUsd);
         NeedsAnswer = false;
+        Mcp.Forget();
         if (answer.Content.Count == 0)
         {
             return;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Wire;
 
@@ -14,6 +15,8 @@ public static class LogTypes
     public const string Compacted = "internal.compacted";
     public const string Snapshot = "internal.snapshot";
     public const string Forked = "internal.forked";
+    public const string McpListed = "internal.mcp_listed";
+    public const string McpSent = "internal.mcp_sent";
 }
 
 /// <summary>
@@ -68,6 +71,17 @@ public sealed record Forked(string Session, long At, string? Snapshot);
 /// <summary>The turn's requests go to this model from here on: the tries of the one before are used up.</summary>
 public sealed record ModelSwitched(string Model);
 
+/// <summary>What the agent's MCP servers offer from here on, in their order.</summary>
+public sealed record McpListed(IReadOnlyList<McpServerListed> Servers);
+
+/// <param name="Name">The server's.</param>
+/// <param name="Tools">Null when they are those of the last entry that has some; a list may be long.</param>
+/// <param name="IsAway">It could not be asked: it offers nothing.</param>
+public sealed record McpServerListed(string Name, IReadOnlyList<McpTool>? Tools, bool IsAway);
+
+/// <summary>These calls may have reached their MCP server from here on. Nobody keeps receipts of them.</summary>
+public sealed record McpSent(IReadOnlyList<string> CallIds);
+
 /// <summary>The conversation up to here is this summary and the newest messages.</summary>
 public sealed record Compacted
 {
@@ -95,4 +109,6 @@ public sealed record Compacted
 [JsonSerializable(typeof(Compacted))]
 [JsonSerializable(typeof(SnapshotTaken))]
 [JsonSerializable(typeof(Forked))]
+[JsonSerializable(typeof(McpListed))]
+[JsonSerializable(typeof(McpSent))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Server.Tools;
 using Tenon.Wire.Agents;
@@ -20,6 +21,9 @@ public static class Prompt
     /// <summary>A document of some twenty pages: how many it has is not known here.</summary>
     private const int DocumentTokens = 40_000;
 
+    /// <summary>Tools of MCP servers in one request: as many as an agent may have in all (api B.1).</summary>
+    private const int McpToolsMax = 256;
+
     /// <summary>Where an agent with sandbox tools finds and leaves files (api F.1).</summary>
     private const string SandboxNote =
         "You work in a Linux sandbox of your own. The working directory is /workspace; its files are kept "
@@ -37,7 +41,7 @@ public static class Prompt
     public static ModelRequest Build(
         SessionAgent agent, History history, IReadOnlyList<ModelTool> webTools, IReadOnlyList<string> notes)
     {
-        var tools = Tools(agent.Tools, webTools);
+        var tools = Tools(agent.Tools, webTools, history.Mcp.Tools);
         return new ModelRequest
         {
             Model = history.Fallback ?? agent.Model.Id,
@@ -78,9 +82,13 @@ public static class Prompt
             tools.Any(tool => BuiltinTools.IsSandboxed(tool.Name)) ? notes : [])
             .Where(part => !string.IsNullOrEmpty(part)));
 
-    private static IReadOnlyList<ModelTool> Tools(IReadOnlyList<AgentTool> tools, IReadOnlyList<ModelTool> webTools) =>
+    // What may change from turn to turn stands last, so that what is before it stays a prefix.
+    private static IReadOnlyList<ModelTool> Tools(
+        IReadOnlyList<AgentTool> tools, IReadOnlyList<ModelTool> webTools, IReadOnlyList<McpTool> mcpTools) =>
     [
         .. BuiltinTools.Sandboxed.Concat(webTools).Where(tool => Permission.IsEnabled(tools, tool.Name)),
         .. tools.OfType<CustomTool>().Select(tool => new ModelTool(tool.Name, tool.Description, tool.InputSchema)),
+        .. mcpTools.Where(tool => Permission.IsEnabled(tools, tool)).Take(McpToolsMax)
+            .Select(tool => new ModelTool(tool.Offered, tool.Description, tool.InputSchema)),
     ];
 }

@@ -134,6 +134,10 @@ public sealed class SessionLog(
             JsonSerializer.Serialize(snapshot, LogJson.Default.SnapshotTaken), true),
         Forked forked => new LogEntry(seq, threadId, NextId(), LogTypes.Forked, at,
             JsonSerializer.Serialize(forked, LogJson.Default.Forked), true),
+        McpListed listed => new LogEntry(seq, threadId, NextId(), LogTypes.McpListed, at,
+            JsonSerializer.Serialize(listed, LogJson.Default.McpListed), true),
+        McpSent sent => new LogEntry(seq, threadId, NextId(), LogTypes.McpSent, at,
+            JsonSerializer.Serialize(sent, LogJson.Default.McpSent), true),
         _ => throw new ArgumentException($"{content.GetType().Name} is not something the log keeps.", nameof(content)),
     };
 
@@ -149,6 +153,8 @@ public sealed class SessionLog(
         LogTypes.Compacted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Compacted)!,
         LogTypes.Snapshot => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SnapshotTaken)!,
         LogTypes.Forked => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Forked)!,
+        LogTypes.McpListed => JsonSerializer.Deserialize(entry.Body, LogJson.Default.McpListed)!,
+        LogTypes.McpSent => JsonSerializer.Deserialize(entry.Body, LogJson.Default.McpSent)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

@@ -58,8 +58,9 @@ public sealed partial class Turn
     {
         var verdicts = new Dictionary<string, string>();
         var usage = new ModelUsage();
-        foreach (var use in response.Content.OfType<ModelToolUse>()
-            .Where(use => Permission.IsJudged(agent.Tools, use.Name)))
+        foreach (var use in response.Content.OfType<ModelToolUse>().Where(use =>
+            History.Mcp.Find(use.Name) is { } tool
+                ? Permission.IsJudged(agent.Tools, tool) : Permission.IsJudged(agent.Tools, use.Name)))
         {
             (verdicts[use.Id], var used) = await Judge.Ask(model, request, use, cancellationToken);
             usage += used;
@@ -73,6 +74,20 @@ public sealed partial class Turn
         if (agent.Tools.OfType<CustomTool>().Any(tool => tool.Name == use.Name))
         {
             return new AgentCustomToolUse { Id = id, Name = use.Name, Input = use.Input };
+        }
+
+        if (History.Mcp.Find(use.Name) is { } mcp)
+        {
+            var judged = Permission.Of(agent.Tools, mcp, verdicts.Of(use.Id));
+            return new AgentMcpToolUse
+            {
+                Id = id,
+                McpServerName = mcp.Server,
+                Name = mcp.Name,
+                Input = use.Input,
+                EvaluatedPermission = judged.Verdict,
+                Evaluation = judged.Evaluation,
+            };
         }
 
         var permission = Permission.Of(agent.Tools, use.Name, verdicts.Of(use.Id));

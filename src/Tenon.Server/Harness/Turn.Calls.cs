@@ -1,5 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
+using Tenon.Server.Mcp;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
 using Tenon.Server.Web;
@@ -14,149 +13,116 @@ public sealed partial class Turn
 {
     private const string Interrupted = "Tool execution was interrupted before completion. Please retry.";
 
-    private const string FilesGone =
-        "[The files of this session are no longer kept. The workspace is empty, and the shell starts afresh in it.]";
-
     /// <summary>Runs what can run now: neighbours that change nothing together, all else in call order.</summary>
     private async Task RunCalls(CancellationToken cancellationToken)
     {
         await _pending;
         var calls = new Queue<Call>(History.Round.Where(call => call.IsOpen && !call.WaitsForClient));
-        while (calls.TryDequeue(out var call))
+        while (calls.Count > 0)
         {
-            if (await Refuse(call, cancellationToken) is { } refusal)
+            var group = TakeGroup(calls);
+            var wasSent = group.Where(call => History.Mcp.WasSent(call.Id)).ToHashSet();
+            await NoteSent(group);
+            var together = new List<Task<Ran>>();
+            foreach (var call in group)
             {
-                await log.Append(Result(call, refusal));
-                continue;
-            }
-
-            var together = new List<Task<(Call Call, ToolOutput Output)>> { RunCall(call, cancellationToken) };
-            while (together.Count < limits.ParallelToolsMax && CanJoin(call, calls, out var next)
-                && await Refuse(next, cancellationToken) is null)
-            {
-                together.Add(RunCall(calls.Dequeue(), cancellationToken));
-            }
-
-            // One flow appends: results are logged as they come, never two at the same time.
-            while (together.Count > 0)
-            {
-                var ended = await Task.WhenAny(together);
-                together.Remove(ended);
-                var (done, output) = await ended;
-                if (WebTools.Has(done.Name) && ToolRunner.IsTooLong(output))
+                if (await Refuse(call, wasSent.Contains(call), cancellationToken) is { } refusal)
                 {
-                    output = await ShortenWeb(done, output, cancellationToken);
+                    await log.Append(Result(call, refusal));
                 }
+                else
+                {
+                    together.Add(RunCall(call, cancellationToken));
+                }
+            }
 
-                await log.Append(Result(done, Told(done, output)));
-                await tools.Forget(done.Id);
+            await AppendResults(together, cancellationToken);
+        }
+    }
+
+    /// <summary>The next call, with its neighbours that may run beside it.</summary>
+    private List<Call> TakeGroup(Queue<Call> calls)
+    {
+        var group = new List<Call> { calls.Dequeue() };
+        while (group.Count < limits.ParallelToolsMax && group[0].IsParallel
+            && calls.TryPeek(out var next) && next.IsParallel)
+        {
+            group.Add(calls.Dequeue());
+        }
+
+        return group;
+    }
+
+    /// <summary>One flow appends: results are logged as they come, never two at the same time.</summary>
+    private async Task AppendResults(List<Task<Ran>> together, CancellationToken cancellationToken)
+    {
+        while (together.Count > 0)
+        {
+            var ended = await Task.WhenAny(together);
+            together.Remove(ended);
+            var (call, output, fault) = await ended;
+            if (!BuiltinTools.IsSandboxed(call.Name) && ToolRunner.IsTooLong(output))
+            {
+                output = await Shorten(call, output, cancellationToken);
+            }
+
+            var result = Result(call, Told(call, output));
+            await log.Append(fault is null ? [result] : [Error(fault), result]);
+            if (BuiltinTools.IsSandboxed(call.Name))
+            {
+                await tools.Forget(call.Id);
             }
         }
     }
 
-    private static bool CanJoin(Call call, Queue<Call> calls, [NotNullWhen(true)] out Call? next) =>
-        calls.TryPeek(out next) && BuiltinTools.IsParallel(call.Name) && BuiltinTools.IsParallel(next.Name);
-
     /// <summary>
-    /// An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt. A web
-    /// tool has none, and is stopped by both: the next owner runs it again.
+    /// An interrupt kills the command. A stop of the server only leaves it: the next owner asks for its receipt. What
+    /// runs in the server itself has none, and is stopped by both: the next owner makes the call again, or says that
+    /// its outcome is unknown.
     /// </summary>
-    private async Task<(Call Call, ToolOutput Output)> RunCall(Call call, CancellationToken cancellationToken)
+    private async Task<Ran> RunCall(Call call, CancellationToken cancellationToken)
     {
-        var running = WebTools.Has(call.Name)
-            ? tools.RunWeb(
-                new WebCall(call.Name, call.Input, agent.Tools, agent.System, History.Urls), cancellationToken)
-            : tools.Run(call.Id, call.Name, call.Input, _interrupt.Token);
-        var output = await running.WaitAsync(cancellationToken);
+        var running = call.Mcp is { } mcp ? RunMcp(call, mcp, cancellationToken)
+            : WebTools.Has(call.Name) ? Only(tools.RunWeb(
+                new WebCall(call.Name, call.Input, agent.Tools, agent.System, History.Urls), cancellationToken))
+            : Only(tools.Run(call.Id, call.Name, call.Input, _interrupt.Token));
+        var answer = await running.WaitAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
-        return (call, output);
+        return new Ran(call, answer.Output, answer.Fault);
+
+        static async Task<McpAnswer> Only(Task<ToolOutput> output) => new(await output, null);
     }
+
+    private async Task<McpAnswer> RunMcp(Call call, McpTarget target, CancellationToken cancellationToken) =>
+        agent.McpServers.FirstOrDefault(server => server.Name == target.Server) is { } server
+            ? await tools.RunMcp(server, target.Tool, call.Input, cancellationToken)
+            : new McpAnswer(ToolOutput.Error($"The session has no MCP server '{target.Server}' any more."), null);
 
     /// <summary>The call's result when it must not run; null when it may, and then what it needs stands.</summary>
-    private async Task<ToolOutput?> Refuse(Call call, CancellationToken cancellationToken) =>
+    /// <param name="wasSent">It went to its MCP server once, and has no result.</param>
+    private async Task<ToolOutput?> Refuse(Call call, bool wasSent, CancellationToken cancellationToken) =>
         call.IsDenied ? ToolOutput.Error(Denial(call))
+        : wasSent && call.Mcp is { CanRepeat: false } mcp ? ToolOutput.Error(
+            $"The server was stopped while this call of {mcp.Server} was on its way, so its outcome is unknown. "
+            + "Check before you repeat it.")
         : BuiltinTools.IsSandboxed(call.Name) ? await TryOpen(call, cancellationToken) : null;
 
-    /// <summary>
-    /// Makes sure that the sandbox stands and that the log knows which life of it the call goes to, before the call
-    /// goes. Returns the call's result when it must not run: the sandbox cannot start, or may have run it before it
-    /// died.
-    /// </summary>
-    private async Task<ToolOutput?> TryOpen(Call call, CancellationToken cancellationToken)
-    {
-        ISandbox sandbox;
-        SandboxProvision provision;
-        try
-        {
-            sandbox = await tools.Open(cancellationToken);
-            provision = await sandbox.Provisioned(cancellationToken);
-        }
-        catch (SandboxException exception)
-        {
-            return ToolOutput.Error($"The sandbox could not be started: {exception.Message}");
-        }
-
-        if (sandbox.Instance == History.SandboxInstance)
-        {
-            await Tell(sandbox.Instance, History.SandboxNotice, provision);
-            return null;
-        }
-
-        // A web tool does not run in it, and only leaves a file there.
-        if (!WebTools.Has(call.Name) && _inherited.Contains(call.Id) && History.SandboxInstance is not null)
-        {
-            return ToolOutput.Error(
-                "The sandbox was lost while this call may have been running, so its outcome is unknown. "
-                + "Check before you repeat it.");
-        }
-
-        await Tell(
-            sandbox.Instance, History.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone, provision);
-        return null;
-    }
-
-    /// <summary>Logs a life of the sandbox, or what was put into one that is known, with what went wrong.</summary>
-    private Task Tell(string instance, string? notice, SandboxProvision provision)
-    {
-        var news = provision.Notice == History.SandboxProvision ? null : provision.Notice;
-        return instance == History.SandboxInstance && news is null ? Task.CompletedTask : log.Append(
-        [
-            new SandboxOpened(instance)
-            {
-                Notice = notice is null || news is null ? notice ?? news : $"{notice}\n{news}", Provision = news,
-            },
-            .. news is null ? [] : provision.Problems.Select(NotThere),
-        ]);
-    }
-
-    private static SessionError NotThere(SandboxProblem problem)
-    {
-        var error = Error(problem.Type, problem.Message, "retrying");
-        error.Error.Extra = new() { ["repository_url"] = JsonSerializer.SerializeToElement(problem.Url) };
-        return error;
-    }
-
-    /// <summary>A long result of a web tool is kept in the sandbox, where the agent has one.</summary>
-    private async Task<ToolOutput> ShortenWeb(Call call, ToolOutput output, CancellationToken cancellationToken)
+    /// <summary>A long result of what runs here is kept in the sandbox, where the agent has one.</summary>
+    private async Task<ToolOutput> Shorten(Call call, ToolOutput output, CancellationToken cancellationToken)
     {
         var hasSandbox = !History.IsSelfHosted
             && BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(agent.Tools, tool.Name))
             && await TryOpen(call, cancellationToken) is null;
         try
         {
-            return await tools.ShortenWeb(call.Id, output, hasSandbox, cancellationToken);
+            return await tools.Shorten(call.Id, output, hasSandbox, cancellationToken);
         }
         catch (SandboxException)
         {
             // It died meanwhile. The beginning is still worth reading.
-            return await tools.ShortenWeb(call.Id, output, hasSandbox: false, cancellationToken);
+            return await tools.Shorten(call.Id, output, hasSandbox: false, cancellationToken);
         }
     }
-
-    /// <summary>The output with what the model must know of the life of the sandbox that it came from.</summary>
-    private ToolOutput Told(Call call, ToolOutput output) =>
-        History.SandboxNotice is { } notice && BuiltinTools.IsSandboxed(call.Name)
-            ? output with { Content = [.. output.Content, ContentBlock.Of(notice)] } : output;
 
     /// <summary>
     /// After an interrupt: the open request has ended, the open calls have failed, the interrupt has taken effect, and
@@ -198,7 +164,20 @@ public sealed partial class Turn
         ? call.DenyMessage ?? History.DeniedBeforePolicy
         : "The user denied this call." + (call.DenyMessage is { Length: > 0 } message ? $" They said: {message}" : "");
 
-    private static SessionEvent Result(Call call, ToolOutput output) => call.IsCustom
-        ? new UserCustomToolResult { CustomToolUseId = call.Id, Content = output.Content, IsError = output.IsError }
-        : new AgentToolResult { ToolUseId = call.Id, Content = output.Content, IsError = output.IsError };
+    private static SessionEvent Result(Call call, ToolOutput output) => call switch
+    {
+        { IsCustom: true } => new UserCustomToolResult
+        {
+            CustomToolUseId = call.Id, Content = output.Content, IsError = output.IsError,
+        },
+        { Mcp: not null } => new AgentMcpToolResult
+        {
+            McpToolUseId = call.Id, Content = output.Content, IsError = output.IsError,
+        },
+        _ => new AgentToolResult { ToolUseId = call.Id, Content = output.Content, IsError = output.IsError },
+    };
+
+    /// <summary>A call that has run.</summary>
+    /// <param name="Fault">Why its MCP server could not be used, when that is so.</param>
+    private sealed record Ran(Call Call, ToolOutput Output, McpFault? Fault);
 }

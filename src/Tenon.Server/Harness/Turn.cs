@@ -148,6 +148,10 @@ public sealed partial class Turn(
         {
             await log.Append(TakeWaiting(log));                            // what it follows has taken effect
         }
+        else if (History.NeedsAnswer && !History.Mcp.IsListed && agent.McpServers.Count > 0)
+        {
+            await ListTools(cancellationToken);
+        }
         else if (History.NeedsAnswer && IsNearWindow)
         {
             await Compact(cancellationToken);

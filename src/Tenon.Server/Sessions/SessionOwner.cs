@@ -188,7 +188,7 @@ public sealed partial class SessionOwner
         }
 
         await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
-
+        await _services.Mcp.Close(record.Id);
         return Wire();
     }
 
@@ -201,6 +201,7 @@ public sealed partial class SessionOwner
             _isOver = true;
             await (_stop?.CancelAsync() ?? Task.CompletedTask);
             await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
+            await _services.Mcp.Close(record.Id);
             await _running;
             var agent = record.Definition.Agent;
             _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
@@ -224,6 +225,7 @@ public sealed partial class SessionOwner
         _record = null;
         _host.Drop();
         await _services.Sandboxes.Destroy(record.Id, CancellationToken.None);
+        await _services.Mcp.Close(record.Id);
         return JsonSerializer.Serialize(
             new Deleted { Id = record.Id, Type = "session_deleted" }, WireJson.Default.Deleted);
     }
@@ -238,8 +240,9 @@ public sealed partial class SessionOwner
         var agent = _record.Definition.Agent;
         _turn = new Turn(
             agent, _log, _services.Model,
-            new ToolRunner(_services.Sandboxes, _services.Web, _services.KeepMedia, _record.Id), _services.Feed,
-            _services.Limits, _services.Clock)
+            new ToolRunner(
+                _services.Sandboxes, _services.Web, _services.Mcp, _services.KeepMedia, _record.Id),
+            _services.Feed, _services.Limits, _services.Clock)
         {
             IsTakenOver = _takesOver,
         };

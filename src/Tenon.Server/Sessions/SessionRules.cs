@@ -59,11 +59,6 @@ public sealed class SessionRules(
     /// <summary>Refuses tools that this version cannot run. Agents may have them; sessions may not yet.</summary>
     public static SessionAgent CheckRunnable(SessionAgent agent)
     {
-        if (agent.McpServers.Count > 0)
-        {
-            throw ApiException.NotYet("agent.mcp_servers", "MCP servers are");
-        }
-
         if (agent.Skills.Count > 0)
         {
             throw ApiException.NotYet("agent.skills", "skills are");

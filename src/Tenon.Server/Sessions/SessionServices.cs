@@ -1,6 +1,7 @@
 using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
+using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
@@ -11,8 +12,8 @@ namespace Tenon.Server.Sessions;
 
 /// <summary>What every session's owner works with.</summary>
 public sealed record SessionServices(
-    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, KeepMedia KeepMedia,
-    Limits Limits, Prices Prices, IdSource Ids, TimeProvider Clock);
+    EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, IMcpServers Mcp,
+    KeepMedia KeepMedia, Limits Limits, Prices Prices, IdSource Ids, TimeProvider Clock);
 
 /// <summary>Where an owner lives, and what it asks of that place.</summary>
 public interface ISessionHost

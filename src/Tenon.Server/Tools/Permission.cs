@@ -1,3 +1,4 @@
+using Tenon.Server.Mcp;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Events;
 
@@ -12,9 +13,31 @@ public sealed record Permission(string Verdict, Evaluation? Evaluation)
 {
     /// <summary>Judges a call of a built-in tool by the agent's toolsets.</summary>
     /// <param name="verdict">What the judge said, for a call under <c>auto</c>; null when it was not asked.</param>
-    public static Permission Of(IReadOnlyList<AgentTool> tools, string name, string? verdict)
+    public static Permission Of(IReadOnlyList<AgentTool> tools, string name, string? verdict) =>
+        Of(Policy(tools, name), verdict);
+
+    /// <summary>Judges a call of an MCP server's tool.</summary>
+    /// <inheritdoc cref="Of(IReadOnlyList{AgentTool}, string, string?)"/>
+    public static Permission Of(IReadOnlyList<AgentTool> tools, McpTool tool, string? verdict) =>
+        Of(Policy(tools, tool), verdict);
+
+    /// <summary>Whether the call's policy is <c>auto</c>, so that a judge must be asked first.</summary>
+    public static bool IsJudged(IReadOnlyList<AgentTool> tools, string name) =>
+        Policy(tools, name) == PermissionPolicy.Auto;
+
+    /// <inheritdoc cref="IsJudged(IReadOnlyList{AgentTool}, string)"/>
+    public static bool IsJudged(IReadOnlyList<AgentTool> tools, McpTool tool) =>
+        Policy(tools, tool) == PermissionPolicy.Auto;
+
+    /// <summary>Whether the agent may use the built-in tool at all.</summary>
+    public static bool IsEnabled(IReadOnlyList<AgentTool> tools, string name) => Policy(tools, name) is not null;
+
+    /// <summary>Whether the agent may use the MCP server's tool at all.</summary>
+    public static bool IsEnabled(IReadOnlyList<AgentTool> tools, McpTool tool) => Policy(tools, tool) is not null;
+
+    private static Permission Of(string? policy, string? verdict)
     {
-        if (Policy(tools, name) is not { } policy)
+        if (policy is null)
         {
             return new Permission("deny", null);
         }
@@ -26,13 +49,6 @@ public sealed record Permission(string Verdict, Evaluation? Evaluation)
             _ => Judged(verdict),
         };
     }
-
-    /// <summary>Whether the call's policy is <c>auto</c>, so that a judge must be asked first.</summary>
-    public static bool IsJudged(IReadOnlyList<AgentTool> tools, string name) =>
-        Policy(tools, name) == PermissionPolicy.Auto;
-
-    /// <summary>Whether the agent may use the built-in tool at all.</summary>
-    public static bool IsEnabled(IReadOnlyList<AgentTool> tools, string name) => Policy(tools, name) is not null;
 
     private static Permission Judged(string? verdict)
     {
@@ -46,19 +62,23 @@ public sealed record Permission(string Verdict, Evaluation? Evaluation)
             permission.Type, new Evaluation { Type = PermissionPolicy.Auto, EvaluatedPermission = permission });
     }
 
-    private static string? Policy(IReadOnlyList<AgentTool> tools, string name)
-    {
-        foreach (var toolset in tools.OfType<AgentToolset>())
-        {
-            var config = toolset.Configs?.FirstOrDefault(entry => entry.Name == name);
-            var enabled = config?.Enabled ?? toolset.DefaultConfig?.Enabled ?? true;
-            if (enabled && AgentToolset.ToolNames.Contains(name))
-            {
-                return (config?.PermissionPolicy ?? toolset.DefaultConfig?.PermissionPolicy)?.Type
-                    ?? PermissionPolicy.AlwaysAllow;
-            }
-        }
+    private static string? Policy(IReadOnlyList<AgentTool> tools, string name) =>
+        AgentToolset.ToolNames.Contains(name)
+            ? tools.OfType<AgentToolset>()
+                .Select(set => Policy(set.Configs, set.DefaultConfig, name, PermissionPolicy.AlwaysAllow))
+                .FirstOrDefault(policy => policy is not null)
+            : null;
 
-        return null;
+    private static string? Policy(IReadOnlyList<AgentTool> tools, McpTool tool) =>
+        tools.OfType<McpToolset>().Where(set => set.McpServerName == tool.Server)
+            .Select(set => Policy(set.Configs, set.DefaultConfig, tool.Name, PermissionPolicy.AlwaysAsk))
+            .FirstOrDefault(policy => policy is not null);
+
+    private static string? Policy(
+        IReadOnlyList<ToolConfig>? configs, ToolDefaults? defaults, string name, string usual)
+    {
+        var config = configs?.FirstOrDefault(entry => entry.Name == name);
+        return config?.Enabled ?? defaults?.Enabled ?? true
+            ? (config?.PermissionPolicy ?? defaults?.PermissionPolicy)?.Type ?? usual : null;
     }
 }

@@ -1,18 +1,21 @@
 using System.Text.Json;
+using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Web;
+using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
 
 namespace Tenon.Server.Tools;
 
 /// <summary>
-/// Runs the built-in tools of one session: those of the web here, all others in its sandbox, which is opened by the
-/// first call that needs it.
+/// Runs the tools of one session: those of the web and of MCP servers from here, all others in its sandbox, which is
+/// opened by the first call that needs it.
 /// </summary>
 /// <remarks>A failure is a result that the model reads; only the caller's own cancellation throws.</remarks>
 /// <param name="keep">Gives pictures and documents of a result their place.</param>
-public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, KeepMedia keep, string sessionId)
+public sealed class ToolRunner(
+    ISandboxProvider sandboxes, WebTools web, IMcpServers mcp, KeepMedia keep, string sessionId)
 {
     /// <summary>Characters of a result that the model gets; a longer one goes to a file (api E, common).</summary>
     private const int ResultCharsMax = 100_000;
@@ -62,14 +65,27 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, KeepMed
     public Task<ToolOutput> RunWeb(WebCall call, CancellationToken cancellationToken) =>
         web.Run(call, cancellationToken);
 
-    /// <summary>Whether the model gets only the beginning of a web tool's result.</summary>
+    /// <summary>What the servers offer now.</summary>
+    public Task<IReadOnlyList<McpListing>> ListMcp(
+        IReadOnlyList<McpServer> servers, CancellationToken cancellationToken) =>
+        mcp.List(sessionId, servers, cancellationToken);
+
+    /// <summary>Makes a call of an MCP server's tool. Made again, it is another call.</summary>
+    public async Task<McpAnswer> RunMcp(
+        McpServer server, string tool, JsonElement input, CancellationToken cancellationToken)
+    {
+        var answer = await mcp.Call(new McpCall(sessionId, server, tool, input), cancellationToken);
+        return answer with { Output = await Keep(answer.Output) };
+    }
+
+    /// <summary>Whether the model gets only the beginning of a result of what runs here.</summary>
     public static bool IsTooLong(ToolOutput output) => Text(output).Length > ResultCharsMax;
 
     /// <summary>
-    /// The beginning of a web tool's result. All of it goes to a file of the sandbox, which must be open; without
-    /// one, as much is shown as a result may have.
+    /// The beginning of a result of what runs here. All of its text goes to a file of the sandbox, which must be open;
+    /// without one, as much is shown as a result may have.
     /// </summary>
-    public async Task<ToolOutput> ShortenWeb(
+    public async Task<ToolOutput> Shorten(
         string callId, ToolOutput output, bool hasSandbox, CancellationToken cancellationToken)
     {
         var text = Text(output);
@@ -79,7 +95,7 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, KeepMed
         var preview = TextCut.At(text, shown) + Note(text, shown, where);
         return output.Content is [DocumentBlock document]
             ? output with { Content = [document with { Source = document.Source with { Data = preview } }] }
-            : output with { Content = [ContentBlock.Of(preview)] };
+            : output with { Content = [ContentBlock.Of(preview), .. output.Content.Where(HasNoText)] };
     }
 
     /// <summary>
@@ -145,10 +161,14 @@ public sealed class ToolRunner(ISandboxProvider sandboxes, WebTools web, KeepMed
     private static string Note(string text, int shown, string where) =>
         $"\n[{text.Length} characters, of which the first {shown} are shown. {where}]";
 
-    private static string Text(ToolOutput output) => string.Concat(output.Content.Select(block => block switch
+    private static string Text(ToolOutput output) => string.Concat(output.Content.Select(Text));
+
+    private static string Text(ContentBlock block) => block switch
     {
         TextBlock text => text.Text,
         DocumentBlock { Source: { Type: "text", Data: { } data } } => data,
         _ => "",
-    }));
+    };
+
+    private static bool HasNoText(ContentBlock block) => Text(block).Length == 0;
 }

@@ -6,8 +6,7 @@ using Tenon.Server.Egress;
 namespace Tenon.Server.Web;
 
 /// <summary>
-/// The connections to the web's hosts. A name is looked up once, its addresses are judged as those that sandboxes reach
-/// are, and one that was judged is the one that is dialled.
+/// The connections to the web's hosts, by <see cref="GuardedDial"/>.
 /// </summary>
 public sealed class WebConnections : IDisposable
 {
@@ -20,14 +19,13 @@ public sealed class WebConnections : IDisposable
         + (typeof(WebConnections).Assembly.GetName().Version?.ToString(3) ?? "0") + " (web_fetch)";
 
     private readonly EgressOptions _options;
-    private readonly AddressGuard _guard;
-    private readonly WebLimits _limits;
+    private readonly GuardedDial _dial;
     private readonly HttpMessageInvoker _http;
 
     public WebConnections(EgressOptions options, ResolveName resolve, WebLimits limits)
     {
-        (_options, _limits) = (options, limits);
-        _guard = new AddressGuard(options.AllowedRanges, resolve);
+        _options = options;
+        _dial = new GuardedDial(new AddressGuard(options.AllowedRanges, resolve), limits.ConnectTimeMax);
         _http = new HttpMessageInvoker(Handler());
     }
 
@@ -36,7 +34,7 @@ public sealed class WebConnections : IDisposable
     {
         AllowAutoRedirect = false, // each is judged anew
         AutomaticDecompression = DecompressionMethods.All, // as it is read, so a bomb ends at the limit
-        ConnectCallback = Connect,
+        ConnectCallback = _dial.Connect,
         Credentials = null,
         MaxResponseDrainSize = 0, // what is not read is left
         MaxResponseHeadersLength = HeadKilobytesMax,
@@ -58,9 +56,9 @@ public sealed class WebConnections : IDisposable
         {
             return await _http.SendAsync(request, cancellationToken);
         }
-        catch (HttpRequestException exception) when (exception.InnerException is WebToolException refusal)
+        catch (HttpRequestException exception) when (exception.InnerException is AddressRefusedException refusal)
         {
-            throw refusal; // as Connect gave it
+            throw new WebToolException(WebToolException.NotAllowed, refusal.Message);
         }
         catch (HttpRequestException exception)
         {
@@ -72,49 +70,6 @@ public sealed class WebConnections : IDisposable
     public bool AllowsLiteral(IPAddress address) => _options.AllowedRanges.Any(range => range.Contains(address));
 
     public void Dispose() => _http.Dispose();
-
-    private async ValueTask<Stream> Connect(
-        SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
-        var addresses = await _guard.Find(host, cancellationToken);
-        if (addresses.Count == 0)
-        {
-            throw new WebToolException(
-                WebToolException.NotAllowed, $"{host} leads to an address that is not public.");
-        }
-
-        for (var i = 0; ; i++)
-        {
-            try
-            {
-                return await Dial(new IPEndPoint(addresses[i], port), cancellationToken);
-            }
-            catch (Exception exception) when (exception is SocketException or OperationCanceledException
-                && i + 1 < addresses.Count && !cancellationToken.IsCancellationRequested)
-            {
-                // The name's next address may answer.
-            }
-        }
-    }
-
-    private async Task<Stream> Dial(IPEndPoint address, CancellationToken cancellationToken)
-    {
-        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            time.CancelAfter(_limits.ConnectTimeMax);
-            await socket.ConnectAsync(address, time.Token);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            // Whatever went wrong, nobody has the socket.
-            socket.Dispose();
-            throw;
-        }
-    }
 
     private static string Reason(Uri address, HttpRequestException exception) => exception.HttpRequestError switch
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Anthropic;
+using Tenon.Server.Tests.Support;
 
 namespace Tenon.Conformance.Support;
 
@@ -61,7 +62,13 @@ public sealed class ServerProcess : IAsyncDisposable
             throw new InvalidOperationException($"{Repository.ServerDll} is not built: run ./tenon --help once.");
         }
 
-        var variables = new Dictionary<string, string> { ["TENON_API_KEY"] = ApiKey };
+        var variables = new Dictionary<string, string>
+        {
+            ["TENON_API_KEY"] = ApiKey,
+
+            // The one address on which these tests have hosts that agents reach.
+            ["TENON_EGRESS_RANGES"] = $"{PageHost.Address}/32",
+        };
         if (_modelServiceUrl is not null)
         {
             variables["ANTHROPIC_API_KEY"] = "scripted";

@@ -13,9 +13,9 @@ export const printing = () => new Anthropic({
 
 export const model = process.env.CONFORMANCE_MODEL;
 
-export async function createSession(tools = [], config = { type: 'cloud' }) {
+export async function createSession(tools = [], config = { type: 'cloud' }, more = {}) {
   const environment = await client.beta.environments.create({ name: 'typescript', config });
-  const agent = await client.beta.agents.create({ name: 'typescript', model, tools });
+  const agent = await client.beta.agents.create({ name: 'typescript', model, tools, ...more });
   return client.beta.sessions.create({ environment_id: environment.id, agent: agent.id });
 }
 

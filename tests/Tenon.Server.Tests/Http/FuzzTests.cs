@@ -164,6 +164,11 @@ public sealed class FuzzTests(TestServer server)
             {"title":"t","metadata":{"a":"1","b":null},"agent":{"mcp_servers":[],"tools":[
               {"type":"custom","name":"t","description":"d","input_schema":{"type":"object","properties":{}}}]}}
             """,
+            """
+            {"agent":{"mcp_servers":[{"type":"url","name":"g","url":"https://example.com/mcp"}],"tools":[
+              {"type":"mcp_toolset","mcp_server_name":"g","default_config":{"enabled":false},
+               "configs":[{"name":"s","permission_policy":{"type":"auto"} }]}]} }
+            """,
             """{"budget":null,"vault_ids":null,"title":null}""");
         var session = await server.NewSession();
         await Sample(Gen.Select(create, update), 150, async bodies =>

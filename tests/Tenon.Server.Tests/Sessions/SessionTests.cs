@@ -131,10 +131,6 @@ public abstract class SessionTests(TestServer server)
     [InlineData(
         "\"multiagent\":{\"type\":\"coordinator\",\"agents\":[{\"type\":\"self\"}]}",
         "agent.multiagent: agents with a roster are not supported")]
-    [InlineData(
-        "\"mcp_servers\":[{\"type\":\"url\",\"name\":\"s\",\"url\":\"https://example.com\"}],"
-            + "\"tools\":[{\"type\":\"mcp_toolset\",\"mcp_server_name\":\"s\"}]",
-        "agent.mcp_servers: MCP servers are not supported")]
     public async Task An_agent_with_what_is_not_there_yet_is_kept_but_not_run(string fields, string message)
     {
         var agentId = await server.NewAgent(fields: fields);

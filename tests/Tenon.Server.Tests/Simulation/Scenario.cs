@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Tenon.Server.Mcp;
 
 namespace Tenon.Server.Tests.Simulation;
 
@@ -45,7 +46,7 @@ internal sealed partial class Scenario
                 faults[number] = random.Next(1, 3);
             }
 
-            answers.Add(random.Next(4) == 0 ? [] : Round(number, random));
+            answers.Add(random.Next(4) == 0 ? [] : Round(number, random, isChaotic));
             var busy = answers[number].Count > 0 && random.Next(4) == 0;
             if (busy || answers[number].Count == 0 || answers[number].Any(call => call.Kind == CallKind.Endless))
             {
@@ -68,7 +69,7 @@ internal sealed partial class Scenario
         .Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) + 1)
         .DefaultIfEmpty(0).Max();
 
-    private static List<PlannedCall> Round(int number, Random random)
+    private static List<PlannedCall> Round(int number, Random random, bool isChaotic)
     {
         if (random.Next(6) == 0)
         {
@@ -78,7 +79,10 @@ internal sealed partial class Scenario
         var kinds = new[]
         {
             CallKind.Effect, CallKind.Effect, CallKind.Read, CallKind.Read, CallKind.Ask, CallKind.Custom,
-            CallKind.Disabled,
+            CallKind.Disabled, CallKind.McpRead,
+
+            // A crash leaves its outcome unknown, so there is not one end to come to.
+            isChaotic ? CallKind.McpEffect : CallKind.McpRead,
         };
         return [.. Enumerable.Range(0, random.Next(1, 5))
             .Select(index => new PlannedCall(number, index, kinds[random.Next(kinds.Length)]))];
@@ -105,6 +109,12 @@ internal enum CallKind
     /// <summary>The agent may not use it.</summary>
     Disabled,
 
+    /// <summary>Of an MCP server: runs beside its neighbours, and again after a crash.</summary>
+    McpRead,
+
+    /// <summary>Of an MCP server: it must happen once at most, and nobody keeps its receipt.</summary>
+    McpEffect,
+
     /// <summary>Ends only when the client interrupts it.</summary>
     Endless,
 }
@@ -120,6 +130,8 @@ internal sealed record PlannedCall(int Answer, int Index, CallKind Kind)
         CallKind.Read => "read",
         CallKind.Ask => "write",
         CallKind.Custom => "lookup",
+        CallKind.McpRead => McpToolName.Of(SimulatedMcp.Server, SimulatedMcp.Lookup),
+        CallKind.McpEffect => McpToolName.Of(SimulatedMcp.Server, SimulatedMcp.Order),
         _ => "grep",
     };
 

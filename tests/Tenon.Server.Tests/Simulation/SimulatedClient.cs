@@ -126,10 +126,12 @@ internal sealed class SimulatedClient(Scenario scenario, World world)
         var ended = events.Select(@event => @event switch
         {
             AgentToolResult result => result.ToolUseId,
+            AgentMcpToolResult result => result.McpToolUseId,
             UserCustomToolResult result => result.CustomToolUseId,
             _ => null,
         }).ToHashSet();
-        return [.. events.Where(@event => @event is AgentToolUse or AgentCustomToolUse && !ended.Contains(@event.Id))];
+        return [.. events.Where(@event =>
+            @event is AgentToolUse or AgentMcpToolUse or AgentCustomToolUse && !ended.Contains(@event.Id))];
     }
 
     private SessionEvent? Reply(SessionEvent call)

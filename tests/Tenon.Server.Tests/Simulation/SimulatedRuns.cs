@@ -60,7 +60,9 @@ internal static class SimulatedRuns
         AgentMessage message => Text(message.Content),
         AgentToolUse use => $"{use.Name} {use.Input} {use.EvaluatedPermission}",
         AgentCustomToolUse use => $"{use.Name} {use.Input}",
+        AgentMcpToolUse use => $"{use.McpServerName} {use.Name} {use.Input} {use.EvaluatedPermission}",
         AgentToolResult result => $"{result.IsError} {Text(result.Content!)}",
+        AgentMcpToolResult result => $"{result.IsError} {Text(result.Content!)}",
         UserToolConfirmation said => said.Result,
         AgentThreadContextCompacted => "compacted",
         _ => "",
@@ -136,16 +138,19 @@ internal static class SimulatedRuns
             Assert.DoesNotContain(events.OfType<UserToolConfirmation>(), said => said.ToolUseId == effect.Key
                 && said.Result == "deny");
         });
+        Assert.All(world.Mcp.Effects, effect => Assert.Equal(1, effect.Value));
         Assert.All(events.OfType<AgentToolResult>().Where(result => result.IsError != true), result =>
             Assert.Contains(result.ToolUseId, world.Sandboxes.Effects.Keys));
     }
 
     private static IEnumerable<string> Calls(IEnumerable<SessionEvent> events) =>
-        events.Where(@event => @event is AgentToolUse or AgentCustomToolUse).Select(@event => @event.Id!);
+        events.Where(@event => @event is AgentToolUse or AgentMcpToolUse or AgentCustomToolUse)
+            .Select(@event => @event.Id!);
 
     private static string? ResultOf(SessionEvent @event) => @event switch
     {
         AgentToolResult result => result.ToolUseId,
+        AgentMcpToolResult result => result.McpToolUseId,
         UserCustomToolResult result => result.CustomToolUseId,
         _ => null,
     };

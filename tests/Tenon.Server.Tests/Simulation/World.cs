@@ -53,7 +53,7 @@ internal sealed class World : ISessionHost
     {
         (_scenario, Random, _crashes) = (scenario, new Random(order), crashes);
         (_model, _sandboxes) = (new SimulatedModel(scenario, this), new SimulatedSandboxes(scenario, this));
-        _client = new SimulatedClient(scenario, this);
+        (_client, Mcp) = (new SimulatedClient(scenario, this), new SimulatedMcp(this));
         (Log, Ids) = (new SimulatedLog(this), new IdSource(_clock));
         Start();
     }
@@ -65,6 +65,8 @@ internal sealed class World : ISessionHost
     public IdSource Ids { get; }
 
     public SimulatedSandboxes Sandboxes => _sandboxes;
+
+    public SimulatedMcp Mcp { get; }
 
     public SimulatedClient Client => _client;
 
@@ -141,7 +143,7 @@ internal sealed class World : ISessionHost
 
     /// <summary>A receipt may only go when the result is on disk.</summary>
     public void CheckDurable(string callId) => Assert.Contains(
-        Log.Events.OfType<AgentToolResult>(), result => result.ToolUseId == callId);
+        Log.Events, @event => @event is AgentToolResult result && result.ToolUseId == callId);
 
     public void Hold()
     {
@@ -212,7 +214,7 @@ internal sealed class World : ISessionHost
             var feed = new Feed(_clock);
             var log = new EventLog(Log, feed, NullLogger<EventLog>.Instance, TaskScheduler.Current);
             var services = new SessionServices(
-                log, feed, _model, _sandboxes, NoWeb.Tools, NoMedia, new Limits(), Prices.Default, Ids, _clock);
+                log, feed, _model, _sandboxes, NoWeb.Tools, Mcp, NoMedia, new Limits(), Prices.Default, Ids, _clock);
             var owner = new SessionOwner(Record(), services, this, NullLogger.Instance, CancellationToken.None);
             await owner.Load(CancellationToken.None);
             if (Record().Status is SessionStatus.Running or SessionStatus.Rescheduling)
@@ -249,6 +251,10 @@ internal sealed class World : ISessionHost
         Version = 1,
         Name = "simulated",
         Model = new ModelConfig { Id = "simulated" },
+        McpServers =
+        [
+            new McpServer { Type = "url", Name = SimulatedMcp.Server, Url = "https://remote.test/mcp" },
+        ],
         Tools =
         [
             new AgentToolset
@@ -258,6 +264,14 @@ internal sealed class World : ISessionHost
                     new ToolConfig { Name = "write", PermissionPolicy = Ask },
                     new ToolConfig { Name = "grep", Enabled = false },
                 ],
+            },
+            new McpToolset
+            {
+                McpServerName = SimulatedMcp.Server,
+                DefaultConfig = new ToolDefaults
+                {
+                    PermissionPolicy = new PermissionPolicy { Type = PermissionPolicy.AlwaysAllow },
+                },
             },
             new CustomTool
             {

@@ -23,6 +23,12 @@ public static class RefusalCases
         400 tools.0.configs.0.type: 'read' is not the tool's name, bash.
         POST /v1/agents {"tools":[{"type":"mcp_toolset","mcp_server_name":"s","configs":[{"name":""}]}]}
         400 tools.0.configs.0.name: must have 1 to 128 characters.
+        POST /v1/agents {"mcp_servers":[{"type":"url","name":"s","url":"https://a.com"}]}
+        400 mcp_servers: no mcp_toolset in tools refers to the server 's'.
+        POST /v1/agents {"tools":[{"type":"mcp_toolset","mcp_server_name":"s"}]}
+        400 tools: the mcp_toolset names the server 's', which mcp_servers lacks.
+        POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","url":"https://a.com"}]}
+        400 mcp_servers.0.type: 'stdio' is not url.
         POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":["a.co"],"blocked_domains":["b.co"]})]}
         400 tools.0.configs.0: Only one of allowed_domains or blocked_domains may be set.
         POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":[]})]}
@@ -165,6 +171,8 @@ public static class RefusalCases
         400 initial_events.0.type: 'user.interrupt' cannot start a session
         POST /v1/sessions/{session} {"vault_ids":["vlt_x"]}
         400 vault_ids: cannot change after creation.
+        POST /v1/sessions/{session} {"agent":{"mcp_servers":[{"type":"url","name":"s","url":"https://a.com"}]}}
+        400 mcp_servers: no mcp_toolset in tools refers to the server 's'.
         POST /v1/sessions/{archived_session}/events {"events":[{"type":"user.interrupt"}]}
         409 Session '{archived_session}' is archived
         POST /v1/sessions/{session}/events {"events":[]}

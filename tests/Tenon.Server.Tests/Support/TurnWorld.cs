@@ -77,6 +77,9 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>The web tools; disposed with this world.</summary>
     public WebLab Web { get; set; } = new();
 
+    /// <summary>The MCP servers' way; disposed with this world.</summary>
+    public McpLab Mcp { get; set; } = new();
+
     public Prices Prices { get; set; } = Prices.Default;
 
     /// <summary>What the session's row has; a new owner starts with it.</summary>
@@ -119,7 +122,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <param name="isInterrupted">An interrupt reaches the turn before its first step.</param>
     public async Task Run(CancellationToken cancellationToken, bool isInterrupted = false)
     {
-        var tools = new ToolRunner(_sandboxes, Web.Tools, Keep, _sessionId);
+        var tools = new ToolRunner(_sandboxes, Web.Tools, Mcp.Servers, Keep, _sessionId);
         Turn = new Turn(Agent, Log, _model, tools, Feed, Limits, Clock)
         {
             IsTakenOver = _isTakenOver,
@@ -212,6 +215,7 @@ public sealed class TurnWorld : IAsyncDisposable
         await _sandboxes.Destroy(_sessionId, CancellationToken.None);
         await _sandboxes.DisposeAsync();
         Web.Dispose();
+        await Mcp.DisposeAsync();
         await SandboxRemains.Clear(_folder.Path);
         await _log.DisposeAsync();
         await _database.DisposeAsync();

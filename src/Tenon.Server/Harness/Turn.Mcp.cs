@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Tenon.Server.Mcp;
+using Tenon.Wire.Events;
+
+namespace Tenon.Server.Harness;
+
+/// <content>MCP servers: what they offer is asked once a turn, and written down before the model is told.</content>
+public sealed partial class Turn
+{
+    /// <summary>
+    /// A server that is away costs the turn its tools, and no more. A crash before the append asks again: asking
+    /// changes nothing.
+    /// </summary>
+    private async Task ListTools(CancellationToken cancellationToken)
+    {
+        var listings = await tools.ListMcp(agent.McpServers, cancellationToken).WaitAsync(cancellationToken);
+        var faults = listings.Select(listing => listing.Fault).OfType<McpFault>();
+        await log.Append([History.Mcp.Entry(listings), .. faults.Select(Error)]);
+    }
+
+    /// <summary>
+    /// Notes that the calls are about to go to their servers: an owner that finds one without a result after this knows
+    /// that it may have taken effect.
+    /// </summary>
+    private async Task NoteSent(IReadOnlyList<Call> calls)
+    {
+        var ids = calls.Where(call => call is { Mcp: not null, IsDenied: false } && !History.Mcp.WasSent(call.Id))
+            .Select(call => call.Id).ToList();
+        if (ids.Count > 0)
+        {
+            await log.Append(new McpSent(ids));
+        }
+    }
+
+    // The contract has no word for it but this: it is tried again, though not within the turn.
+    private static SessionError Error(McpFault fault)
+    {
+        var error = Error(fault.Type, fault.Message, "retrying");
+        return error with
+        {
+            Error = error.Error with
+            {
+                Extra = new Dictionary<string, JsonElement>
+                {
+                    ["mcp_server_name"] = JsonSerializer.SerializeToElement(fault.Server),
+                },
+            },
+        };
+    }
+}
