@@ -14,6 +14,7 @@ using Tenon.Server.Models;
 using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
+using Tenon.Server.Skills;
 using Tenon.Server.Storage;
 using Tenon.Server.Tools;
 using Tenon.Server.Vaults;
@@ -103,6 +104,10 @@ public static class TenonServer
                 ? new S3Blobs(place, path, provider.GetRequiredService<ILogger<S3Blobs>>()) : new BlobFolder(path);
         });
         services.AddSingleton<FileStore>();
+        services.AddSingleton<BuiltinSkills>();
+        services.AddSingleton<SkillStore>();
+        services.AddSingleton<SkillCatalog>();
+        services.AddSingleton<SkillChoiceRules>();
         services.AddSingleton<SessionStore>();
     }
 
@@ -164,6 +169,7 @@ public static class TenonServer
         services.AddSingleton<WorkingCopies>();
         services.AddSingleton(settings.Mirrors);
         services.AddSingleton<PackageLayers>();
+        services.AddSingleton<SkillFolders>();
         services.AddSingleton<SessionLayers>();
         services.AddSingleton<HealthWarning>(provider =>
             () => provider.GetRequiredService<SandboxProvider>().DiskShortage);
@@ -202,6 +208,7 @@ public static class TenonServer
         services.AddSingleton<ShownMedia>();
         services.AddSingleton<KeepMedia>(provider => provider.GetRequiredService<ShownMedia>().Keep);
         services.AddSingleton<SessionFileRules>();
+        services.AddSingleton<SessionSkillRules>();
         services.AddSingleton<FileSourceRules>();
         services.AddSingleton<SessionOutputs>();
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
@@ -229,6 +236,7 @@ public static class TenonServer
         app.MapPackages();
         app.MapVaults();
         app.MapFiles();
+        app.MapSkills();
         app.MapSessions();
         app.MapSessionEgress();
         app.MapAnnounced();

@@ -12,6 +12,8 @@ public static class IdPrefix
     public const string Event = "sevt_";
     public const string Thread = "sthr_";
     public const string File = "file_";
+    public const string Skill = "skill_";
+    public const string SkillVersion = "skver_";
     public const string Resource = "sesrsc_";
     public const string Vault = "vlt_";
     public const string Credential = "vcrd_";

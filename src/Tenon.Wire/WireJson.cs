@@ -9,6 +9,7 @@ using Tenon.Wire.Files;
 using Tenon.Wire.Http;
 using Tenon.Wire.Models;
 using Tenon.Wire.Sessions;
+using Tenon.Wire.Skills;
 using Tenon.Wire.Vaults;
 
 namespace Tenon.Wire;
@@ -71,6 +72,11 @@ public static class WireJson
 [JsonSerializable(typeof(FileRecord))]
 [JsonSerializable(typeof(Page<FileRecord>))]
 [JsonSerializable(typeof(IdPage<FileRecord>))]
+// Skills
+[JsonSerializable(typeof(Skill))]
+[JsonSerializable(typeof(SkillVersion))]
+[JsonSerializable(typeof(Page<Skill>))]
+[JsonSerializable(typeof(Page<SkillVersion>))]
 // Vaults
 [JsonSerializable(typeof(Vault))]
 [JsonSerializable(typeof(VaultCreate))]

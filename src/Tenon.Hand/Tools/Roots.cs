@@ -18,7 +18,7 @@ internal static unsafe class Roots
 
     // `/uploads` and `/outputs` are links into `/mnt/session`, and are followed before the check.
     private static readonly string[] Allowed =
-        [Workspace, "/mnt/session", "/mnt/memory", "/tmp", ShellEnvironment.Home];
+        [Workspace, "/mnt/session", "/mnt/memory", "/mnt/skills", "/tmp", ShellEnvironment.Home];
 
     /// <summary>The path without links, also when its end does not exist yet.</summary>
     public static string Resolve(string tool, string path)
@@ -38,7 +38,7 @@ internal static unsafe class Roots
             ? resolved
             : throw new ToolFault(
                 $"{tool}: {path} is outside the directories this tool may use: {Workspace}, /uploads, /outputs, "
-                + $"/mnt/memory, /tmp and {ShellEnvironment.Home}");
+                + $"/mnt/memory, /mnt/skills, /tmp and {ShellEnvironment.Home}");
     }
 
     public static bool IsWithin(string root, string path) =>

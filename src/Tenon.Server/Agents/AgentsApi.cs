@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Tenon.Server.Http;
+using Tenon.Server.Skills;
 using Tenon.Wire;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Http;
@@ -24,7 +25,8 @@ public static class AgentsApi
     }
 
     private static async Task<IResult> Create(
-        HttpRequest request, AgentStore store, IdSource ids, TimeProvider clock, CancellationToken cancellationToken)
+        HttpRequest request, AgentStore store, SkillChoiceRules skills, IdSource ids, TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var body = await request.Read(WireJson.Default.AgentCreate);
         var now = clock.GetUtcNow();
@@ -45,6 +47,7 @@ public static class AgentsApi
             CreatedAt = now,
             UpdatedAt = now,
         });
+        agent = agent with { Skills = await skills.Resolve("skills", agent.Skills, cancellationToken) };
         await store.Insert(agent, cancellationToken);
         return Body.Json(agent, WireJson.Default.Agent);
     }
@@ -57,7 +60,8 @@ public static class AgentsApi
     }
 
     private static async Task<IResult> Update(
-        string id, HttpRequest request, AgentStore store, TimeProvider clock, CancellationToken cancellationToken)
+        string id, HttpRequest request, AgentStore store, SkillChoiceRules skills, TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var body = await request.Read(WireJson.Default.AgentUpdate);
         if (body.Version < 1)
@@ -77,6 +81,12 @@ public static class AgentsApi
         }
 
         var next = AgentRules.Check(Apply(stored, body));
+        if (body.Skills.IsGiven)
+        {
+            // Those that stay were resolved before, and may be gone by now.
+            next = next with { Skills = await skills.Resolve("skills", next.Skills, cancellationToken) };
+        }
+
         if (JsonSerializer.Serialize(next, WireJson.Default.Agent)
             == JsonSerializer.Serialize(stored, WireJson.Default.Agent))
         {

@@ -124,7 +124,8 @@ public sealed partial class FileStore(IDbContextFactory<TenonContext> contexts, 
 
             await context.Outputs.Where(row => !context.Sessions.Any(session => session.Id == row.SessionId))
                 .ExecuteDeleteAsync(cancellationToken);
-            var names = await context.Files.Select(row => row.Blob).ToListAsync(cancellationToken);
+            var names = await context.Files.Select(row => row.Blob)
+                .Concat(context.SkillVersions.Select(row => row.Id)).ToListAsync(cancellationToken);
             blobs.DeleteStrays(names.ToHashSet());
         }
 

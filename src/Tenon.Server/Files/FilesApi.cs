@@ -18,7 +18,7 @@ public static class FilesApi
     {
         routes.MapPost("/v1/files", Upload)
             .WithMetadata(new BodyLimit(
-                routes.ServiceProvider.GetRequiredService<FileStorage>().BytesMax + UploadInput.FormBytesMax));
+                routes.ServiceProvider.GetRequiredService<FileStorage>().BytesMax + FormInput.BytesMax));
         routes.MapGet("/v1/files", List);
         routes.MapGet("/v1/files/{id}", Get);
         routes.MapGet("/v1/files/{id}/content", Download);

@@ -9,8 +9,8 @@ namespace Tenon.Server.Sessions;
 /// their time or belong to nobody.
 /// </summary>
 public sealed partial class SandboxKeeper(
-    SandboxProvider sandboxes, SessionStore store, IDatabase database, SandboxOptions options, TimeProvider clock,
-    ILogger<SandboxKeeper> logger) : BackgroundService
+    SandboxProvider sandboxes, SessionStore store, SkillFolders skills, IDatabase database, SandboxOptions options,
+    TimeProvider clock, ILogger<SandboxKeeper> logger) : BackgroundService
 {
     /// <summary>How often sandboxes are looked at; a small part of the shortest time that can be set.</summary>
     private static readonly TimeSpan RestInterval = TimeSpan.FromSeconds(15);
@@ -62,22 +62,26 @@ public sealed partial class SandboxKeeper(
     {
         var before = clock.GetUtcNow() - options.Retention;
         var deleted = 0;
+        var mounted = new HashSet<string>(StringComparer.Ordinal);
         foreach (var id in sandboxes.Sessions)
         {
-            if (await store.Find(id, cancellationToken)
-                is { Status: SessionStatus.Idle or SessionStatus.Terminated } record && record.State.SavedAt < before)
+            var record = await store.Find(id, cancellationToken);
+            if (deleted < DeletionsMax && record is { Status: SessionStatus.Idle or SessionStatus.Terminated }
+                && record.State.SavedAt < before)
             {
                 await sandboxes.Destroy(id, cancellationToken);
                 LogExpired(id);
-                if (++deleted == DeletionsMax)
-                {
-                    break;
-                }
+                deleted++;
+            }
+            else
+            {
+                mounted.UnionWith(skills.KeysOf(record?.Definition.Skills ?? []));
             }
         }
 
         await sandboxes.Reap(
             async id => await store.Exists(id, cancellationToken), StrangerAge, cancellationToken);
+        skills.Collect(mounted, StrangerAge);
     }
 
     [LoggerMessage(LogLevel.Warning, "Sandboxes that rest were not all looked after")]

@@ -18,7 +18,7 @@ namespace Tenon.Server.Sessions;
 /// </remarks>
 public sealed class SessionForks(
     EventLog log, SandboxProvider sandboxes, SessionFileRules files, SessionRepositories repositories,
-    SandboxStarts starts, IdSource ids, TimeProvider clock, Prices prices)
+    SessionSkillRules skills, SandboxStarts starts, IdSource ids, TimeProvider clock, Prices prices)
 {
     /// <summary>Entries that a fork copies: far above what people talk, and bounds what one request writes.</summary>
     public const int EntriesMax = 200_000;
@@ -49,6 +49,7 @@ public sealed class SessionForks(
             ? null : await sandboxes.Fork(source.Id, cut.Snapshots, id, cancellationToken);
         try
         {
+            await skills.Keep(id, definition.Skills, cancellationToken);
             var resources = await files.Carry(id, source.Definition.Resources, cancellationToken);
             var cloned = await repositories.Carry(source, id, cancellationToken);
             var now = clock.GetUtcNow();

@@ -7,14 +7,14 @@ using Tenon.Server.Sandboxes;
 namespace Tenon.Server.Sessions;
 
 /// <summary>
-/// Which layer a session's sandbox gets: its environment's packages, the mirrors of its repositories, and what stands
-/// for its credentials, as they are when a life begins.
+/// Which layer a session's sandbox gets: its environment's packages, its skills, the mirrors of its repositories, and
+/// what stands for its credentials, as they are when a life begins.
 /// </summary>
 internal sealed class SessionLayers(
     SessionStore sessions, EnvironmentStore environments, PackageLayers layers, EgressCredentials credentials,
-    RepositoryMirrors mirrors, WorkingCopies copies)
+    RepositoryMirrors mirrors, WorkingCopies copies, SkillFolders skills)
 {
-    /// <exception cref="SandboxException">A package could not be installed.</exception>
+    /// <exception cref="SandboxException">A package could not be installed, or a skill is not to be had.</exception>
     public async Task<SandboxLayer> Of(string sessionId, CancellationToken cancellationToken)
     {
         if (PackageLayers.IsBuilder(sessionId))
@@ -31,7 +31,11 @@ internal sealed class SessionLayers(
         layer = MirrorAccess.IsBuilder(sessionId) ? mirrors.Builder(sessionId) : layer;
         return layer with
         {
-            Mounts = [.. layer.Mounts, .. session is null ? [] : copies.Mounts(session.Definition)],
+            Mounts =
+            [
+                .. layer.Mounts, .. session is null ? [] : copies.Mounts(session.Definition),
+                .. await skills.Mounts(session?.Definition.Skills ?? [], cancellationToken),
+            ],
             Variables = [.. layer.Variables, .. placeholders],
         };
     }

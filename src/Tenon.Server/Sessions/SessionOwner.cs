@@ -245,6 +245,7 @@ public sealed partial class SessionOwner
             _services.Feed, _services.Limits, _services.Clock)
         {
             IsTakenOver = _takesOver,
+            Notes = SessionNotes.Of(_record.Definition),
         };
         _takesOver = false;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);

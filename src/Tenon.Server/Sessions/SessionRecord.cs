@@ -144,6 +144,11 @@ public sealed record SessionDefinition
     /// <summary>The vaults whose credentials it may use; an earlier one goes before a later one.</summary>
     public IReadOnlyList<string> VaultIds { get; init => field = value ?? []; } = [];
 
+    /// <summary>
+    /// What the agent's skills said of themselves when the session was made, so that its prompt never changes.
+    /// </summary>
+    public IReadOnlyList<SessionSkill> Skills { get; init => field = value ?? []; } = [];
+
     /// <summary>Its files.</summary>
     public IReadOnlyList<FileResource> Resources { get; init => field = value ?? []; } = [];
 

@@ -13,7 +13,8 @@ namespace Tenon.Server.Sessions;
 
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
 public sealed class SessionRules(
-    AgentStore agents, EnvironmentStore environments, VaultStore vaults, FileSourceRules sources, Prices prices)
+    AgentStore agents, EnvironmentStore environments, VaultStore vaults, FileSourceRules sources,
+    SessionSkillRules skills, Prices prices)
 {
     private const int InitialEventsMax = 50;
 
@@ -33,7 +34,8 @@ public sealed class SessionRules(
 
         ApiException.RefuseNulls("resources", create.Resources);
         await CheckVaults(create.VaultIds ?? [], cancellationToken);
-        var agent = await Resolve(create.Agent.Body, cancellationToken);
+        var (agent, described) = await skills.Resolve(
+            await Resolve(create.Agent.Body, cancellationToken), isSelfHosted, cancellationToken);
         if (create.InitialEvents is { Count: > InitialEventsMax })
         {
             throw ApiException.Invalid("initial_events", $"at most {InitialEventsMax} are allowed.");
@@ -48,6 +50,7 @@ public sealed class SessionRules(
         return new SessionDefinition
         {
             Agent = agent,
+            Skills = described,
             Title = create.Title,
             Budget = BudgetRules.Check(create.Budget, agent, prices),
             Metadata = Metadata.Check(create.Metadata),
@@ -59,10 +62,7 @@ public sealed class SessionRules(
     /// <summary>Refuses tools that this version cannot run. Agents may have them; sessions may not yet.</summary>
     public static SessionAgent CheckRunnable(SessionAgent agent)
     {
-        if (agent.Skills.Count > 0)
-        {
-            throw ApiException.NotYet("agent.skills", "skills are");
-        }
+        SessionSkillRules.CheckReadable(agent);
 
         return agent.Multiagent is null ? agent
             : throw ApiException.NotYet("agent.multiagent", "agents with a roster are");

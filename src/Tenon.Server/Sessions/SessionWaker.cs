@@ -2,6 +2,7 @@ using Tenon.Server.Egress;
 using Tenon.Server.Events;
 using Tenon.Server.Files;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Skills;
 using Tenon.Server.Storage;
 using Tenon.Server.Vaults;
 
@@ -13,8 +14,8 @@ namespace Tenon.Server.Sessions;
 /// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, FileStore files, EgressStore egress, EgressProxy proxy,
-    SandboxProvider sandboxes, IGrainFactory grains, Feed feed, VaultKeyCheck vaultKeys,
+    IDatabase database, SessionStore store, FileStore files, SkillStore skills, EgressStore egress,
+    EgressProxy proxy, SandboxProvider sandboxes, IGrainFactory grains, Feed feed, VaultKeyCheck vaultKeys,
     RepositoryTokenStore repositoryTokens, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
@@ -113,6 +114,7 @@ public sealed partial class SessionWaker(
         if (!_owned)
         {
             await store.SweepDeleted(cancellationToken);
+            await skills.Sweep(cancellationToken);
             await files.Sweep(cancellationToken);
             await egress.Sweep(cancellationToken);
             await repositoryTokens.Sweep(cancellationToken);

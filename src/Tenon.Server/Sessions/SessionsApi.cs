@@ -183,7 +183,7 @@ internal sealed record SessionPlace(string Id, long CreatedAt)
 /// </summary>
 public sealed class SessionStarter(
     EventLog log, IGrainFactory grains, SessionFileRules files, SessionRepositories repositories,
-    SandboxStarts sandboxes, IdSource ids, TimeProvider clock, Prices prices)
+    SessionSkillRules skills, SandboxStarts sandboxes, IdSource ids, TimeProvider clock, Prices prices)
 {
     public async Task<SessionRecord> Start(
         string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents,
@@ -192,7 +192,8 @@ public sealed class SessionStarter(
         var now = clock.GetUtcNow();
         var id = ids.Next(IdPrefix.Session);
 
-        // The copies are made before the session that has them: without it they are swept at the next start.
+        // What the session has is kept before it is there: without it, that is swept at the next start.
+        await skills.Keep(id, definition.Skills, CancellationToken.None);
         var asked = resources.Index().Where(resource => resource.Item.Type != RepositoryRules.Kind).ToList();
         var cloned = repositories.Check(resources);
         definition = definition with

@@ -42,27 +42,45 @@ public sealed class DatabaseCopy : IDisposable
     }
 
     /// <summary>The blobs that must be there. One that has expired may be.</summary>
-    public IReadOnlyList<string> Blobs(DateTimeOffset now) => HasFiles
-        ? Texts("SELECT DISTINCT blob FROM file WHERE expires_at IS NULL OR expires_at>$now ORDER BY blob",
-            ("$now", now.ToMicroseconds()))
-        : [];
+    public IReadOnlyList<string> Blobs(DateTimeOffset now) =>
+    [
+        .. Has("file")
+            ? Texts("SELECT DISTINCT blob FROM file WHERE expires_at IS NULL OR expires_at>$now ORDER BY blob",
+                ("$now", now.ToMicroseconds()))
+            : [],
+        .. Has("skill_version") ? Texts("SELECT id FROM skill_version ORDER BY id") : [],
+    ];
 
     public IReadOnlyList<string> Sessions() => Texts("SELECT id FROM session WHERE status<>'deleted' ORDER BY id");
 
-    /// <summary>Whether the database at <paramref name="path"/> still has a file with these bytes.</summary>
+    /// <summary>
+    /// Whether the database at <paramref name="path"/> still has a file, or a skill, with these bytes.
+    /// </summary>
     public static bool Names(string path, string blob)
     {
         using var original = Connect(path);
-        return Texts(original, "SELECT id FROM file WHERE blob=$blob", [("$blob", blob)]).Count > 0;
+        return Sources(original).Any(source =>
+            Texts(original, $"SELECT id FROM {source}", [("$blob", blob)]).Count > 0);
     }
 
-    /// <summary>Takes the files with these bytes out of the copy.</summary>
-    public void Forget(string blob) => Execute(_connection, "DELETE FROM file WHERE blob=$blob", ("$blob", blob));
+    /// <summary>Takes what has these bytes out of the copy.</summary>
+    public void Forget(string blob) => Sources(_connection).ToList().ForEach(
+        source => Execute(_connection, $"DELETE FROM {source}", ("$blob", blob)));
 
     public void Dispose() => _connection.Dispose();
 
-    // Databases from before there were files can be backed up too.
-    private bool HasFiles => Texts("SELECT name FROM sqlite_master WHERE name='file'").Count > 0;
+    private bool Has(string table) => Has(_connection, table);
+
+    // Databases from before there were files, or skills, can be backed up too.
+    private static bool Has(SqliteConnection connection, string table) =>
+        Texts(connection, "SELECT name FROM sqlite_master WHERE name=$table", [("$table", table)]).Count > 0;
+
+    /// <summary>Where a blob may be named.</summary>
+    private static IEnumerable<string> Sources(SqliteConnection connection) =>
+    [
+        .. Has(connection, "file") ? (string[])["file WHERE blob=$blob"] : [],
+        .. Has(connection, "skill_version") ? (string[])["skill_version WHERE id=$blob"] : [],
+    ];
 
     private List<string> Texts(string sql, params (string, object)[] parameters) =>
         Texts(_connection, sql, parameters);

@@ -116,6 +116,46 @@ public sealed class OutputRow
     public required string FileId { get; set; }
 }
 
+/// <summary>A skill that a client uploaded. Its newest version is the one with the greatest id.</summary>
+public sealed class SkillRow
+{
+    public required string Id { get; init; }
+
+    /// <summary>The slug that all its versions have.</summary>
+    public required string Name { get; init; }
+
+    public required string DisplayName { get; init; }
+
+    public required long CreatedAt { get; init; }
+
+    public required long UpdatedAt { get; set; }
+}
+
+/// <summary>A version of a skill. One that was deleted stays, unseen, while a session has it.</summary>
+public sealed class SkillVersionRow
+{
+    /// <summary>Also the name of its blob: a zip of its files.</summary>
+    public required string Id { get; init; }
+
+    public required string SkillId { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Description { get; init; }
+
+    public required long CreatedAt { get; init; }
+
+    public bool IsDeleted { get; set; }
+}
+
+/// <summary>A session has this version of a skill.</summary>
+public sealed class SessionSkillRow
+{
+    public required string SessionId { get; init; }
+
+    public required string VersionId { get; init; }
+}
+
 /// <summary>A request that left a session's sandbox, or was refused, as wire JSON.</summary>
 public sealed class EgressRow
 {

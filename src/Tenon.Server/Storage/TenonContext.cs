@@ -27,6 +27,12 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
 
     public DbSet<OutputRow> Outputs => Set<OutputRow>();
 
+    public DbSet<SkillRow> Skills => Set<SkillRow>();
+
+    public DbSet<SkillVersionRow> SkillVersions => Set<SkillVersionRow>();
+
+    public DbSet<SessionSkillRow> SessionSkills => Set<SessionSkillRow>();
+
     public DbSet<EgressRow> Egress => Set<EgressRow>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -51,6 +57,14 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
         file.HasIndex(row => row.Blob);
         file.HasIndex(row => row.ExpiresAt);
         modelBuilder.Entity<OutputRow>().ToTable("session_output").HasKey(row => new { row.SessionId, row.Path });
+
+        modelBuilder.Entity<SkillRow>().ToTable("skill").HasKey(row => row.Id);
+        var version = modelBuilder.Entity<SkillVersionRow>().ToTable("skill_version");
+        version.HasKey(row => row.Id);
+        version.HasIndex(row => new { row.SkillId, row.Id });
+        var use = modelBuilder.Entity<SessionSkillRow>().ToTable("session_skill");
+        use.HasKey(row => new { row.SessionId, row.VersionId });
+        use.HasIndex(row => row.VersionId);
 
         var egress = modelBuilder.Entity<EgressRow>().ToTable("egress_request");
         egress.HasKey(row => row.Id);

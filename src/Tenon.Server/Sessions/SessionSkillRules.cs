@@ -1,0 +1,96 @@
+using Tenon.Server.Http;
+using Tenon.Server.Skills;
+using Tenon.Server.Tools;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Sessions;
+
+/// <summary>The skills that a session may have (api B.3, G), and which it then has.</summary>
+public sealed class SessionSkillRules(SkillChoiceRules choices, SkillStore store)
+{
+    /// <summary>Holds the folder of each skill in a sandbox.</summary>
+    public const string Root = "/mnt/skills";
+
+    /// <summary>Where the official worker unpacks them, below its working directory (api F.2).</summary>
+    private const string WorkerRoot = "skills";
+
+    /// <summary>Different versions of skills, over all agents of a session.</summary>
+    private const int SkillsMax = 500;
+
+    private const string ReadTool = "read";
+
+    /// <exception cref="ApiException">400: the agent has skills, and no way to read them.</exception>
+    public static void CheckReadable(SessionAgent agent)
+    {
+        if (agent.Skills.Count > 0 && !Permission.IsEnabled(agent.Tools, ReadTool))
+        {
+            throw ApiException.Invalid("agent.skills", "skills are read with the read tool, which the agent has not: "
+                + "add agent_toolset_20260401 to its tools, with read enabled.");
+        }
+    }
+
+    /// <summary>The agent with the versions that its skills stand for now, and what those say of themselves.</summary>
+    /// <exception cref="ApiException">400: one of them is not there, or there are too many.</exception>
+    public async Task<(SessionAgent Agent, IReadOnlyList<SessionSkill> Skills)> Resolve(
+        SessionAgent agent, bool isSelfHosted, CancellationToken cancellationToken)
+    {
+        if (agent.Skills.Count == 0)
+        {
+            return (agent, []);
+        }
+
+        var versions = await choices.Find("agent.skills", agent.Skills, cancellationToken);
+        var described = new List<SessionSkill>();
+        foreach (var version in versions.DistinctBy(version => (version.SkillId, version.Id)))
+        {
+            described.Add(new SessionSkill
+            {
+                SkillId = version.SkillId,
+                Version = version.Id,
+                Name = version.Name,
+                Description = version.Description,
+                Path = PathOf(version.Name, isSelfHosted, described),
+            });
+        }
+
+        if (described.Count > SkillsMax)
+        {
+            throw ApiException.Invalid("agent.skills", $"a session has at most {SkillsMax} different skills.");
+        }
+
+        var pinned = agent.Skills.Select((reference, i) => reference with { Version = versions[i].Id });
+        return (agent with { Skills = [.. pinned] }, described);
+    }
+
+    /// <summary>
+    /// Lets the files of the skills stay for a session that is about to be made, whatever is deleted from now on.
+    /// </summary>
+    /// <exception cref="ApiException">400: one of them was deleted meanwhile.</exception>
+    public async Task Keep(
+        string sessionId, IReadOnlyList<SessionSkill> skills, CancellationToken cancellationToken)
+    {
+        var versions = skills.Select(skill => skill.Version).OfType<string>()
+            .Where(version => version.StartsWith(Wire.IdPrefix.SkillVersion, StringComparison.Ordinal)).ToList();
+        if (!await store.Use(sessionId, versions, cancellationToken))
+        {
+            throw ApiException.Invalid("agent.skills", "a skill was deleted meanwhile.");
+        }
+    }
+
+    // Skills of one name each have a folder. A worker has one for each name, and its last skill is in it.
+    private static string PathOf(string name, bool isSelfHosted, IReadOnlyList<SessionSkill> earlier)
+    {
+        if (isSelfHosted)
+        {
+            return $"{WorkerRoot}/{name}";
+        }
+
+        var path = $"{Root}/{name}";
+        for (var number = 2; earlier.Any(skill => skill.Path == path); number++)
+        {
+            path = $"{Root}/{name}-{number}";
+        }
+
+        return path;
+    }
+}
