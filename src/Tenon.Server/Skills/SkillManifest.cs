@@ -44,9 +44,15 @@ public sealed partial record SkillManifest(string? Name, string? Description)
         }
         catch (YamlException exception)
         {
-            // The line counts from the first one after the fence.
+            // The parser counts from one, and the fence is a line too.
             problem = $"has no valid YAML before its instructions, at line {exception.Start.Line + 1}: "
                 + $"{exception.Message.TrimEnd('.')}. Put a value with a colon in quotes.";
+        }
+
+        catch (InvalidOperationException)
+        {
+            // What the parser's own scanner says of a few broken texts, which a fuzz test has found.
+            problem = "has no valid YAML before its instructions.";
         }
 
         return null;

@@ -13,9 +13,13 @@ internal static class SandboxTurns
     public static Task<string> Reads(this TestSession session, string path) =>
         session.Call("read", new { file_path = path });
 
-    private static async Task<string> Call(this TestSession session, string tool, object input)
+    private static Task<string> Call(this TestSession session, string tool, object input) =>
+        session.Call(tool, JsonSerializer.Serialize(input));
+
+    /// <summary>What the tool said to its input in JSON.</summary>
+    public static async Task<string> Call(this TestSession session, string tool, string input)
     {
-        session.Model.Calls(tool, JsonSerializer.Serialize(input)).Says("done");
+        session.Model.Calls(tool, input).Says("done");
         var turn = await session.Run(TestSession.Says("go"));
         return turn.Single(@event => @event.Name == "agent.tool_result").Json.Text("content.0.text");
     }

@@ -54,10 +54,11 @@ def type_problems(names, texts):
     missing = [
         name for name in names
         if name != "[Content_Types].xml" and not name.endswith("/")
-        and "/" + name not in overrides and posixpath.splitext(name)[1][1:].lower() not in defaults
+        and "/" + name not in overrides and name.rpartition(".")[2].lower() not in defaults
     ]
     gone = sorted(part for part in overrides if part.lstrip("/") not in names)
-    return [f"{name} has no content type" for name in missing] + [f"{part} has a type and is not there" for part in gone]
+    return [f"{name} has no content type" for name in missing] + [
+        f"{part} has a type and is not there" for part in gone]
 
 
 def target_problems(name, root, names):

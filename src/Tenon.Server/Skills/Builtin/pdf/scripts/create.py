@@ -115,7 +115,7 @@ class Writer:
                 end = i
                 while end < len(blocks) and blocks[end][0] == "item":
                     end += 1
-                self.story.append(self.list_of(blocks[i:end]))
+                self.story += self.lists_of(blocks[i:end])
                 i = end
             else:
                 getattr(self, "add_" + blocks[i][0])(*blocks[i][1:])
@@ -175,22 +175,30 @@ class Writer:
         ]))
         self.story += [table, Spacer(1, self.size)]
 
-    def list_of(self, items, depth=0):
-        made, i = [], 0
-        numbers = [item[2] for item in items]
+    def lists_of(self, items):
+        """Items with what is deeper inside them; where numbers begin or end at one depth, another list begins."""
+        lists, made, i = [], [], 0
+        numbered = first = None
         while i < len(items):
+            _, depth, number, spans = items[i]
+            if made and (number is not None) != numbered:
+                lists.append(self.list_of(made, numbered, first))
+                made = []
+            if not made:
+                numbered, first = number is not None, number
             end = i + 1
-            while end < len(items) and items[end][1] > items[i][1]:
+            while end < len(items) and items[end][1] > depth:
                 end += 1
-            parts = [Paragraph(markup(items[i][3], self.code_font), self.style(spaceAfter=self.size * 0.2))]
-            if end > i + 1:
-                parts.append(self.list_of(items[i + 1:end], depth + 1))
-            made.append(ListItem(parts))
+            text = Paragraph(markup(spans, self.code_font), self.style(spaceAfter=self.size * 0.2))
+            made.append(ListItem([text] + (self.lists_of(items[i + 1:end]) if end > i + 1 else [])))
             i = end
-        numbered = numbers[0] is not None
+        return lists + [self.list_of(made, numbered, first)]
+
+    def list_of(self, made, numbered, first):
         return ListFlowable(
-            made, bulletType="1" if numbered else "bullet", start=numbers[0] if numbered else "\u2022",
-            bulletFontName=self.font, bulletFontSize=self.size, leftIndent=self.size * 1.8, spaceAfter=self.size * 0.6)
+            made, bulletType="1" if numbered else "bullet", start=first if numbered else "\u2022",
+            bulletFormat="%s." if numbered else None, bulletFontName=self.font, bulletFontSize=self.size,
+            leftIndent=self.size * 1.8, spaceAfter=self.size * 0.6)
 
 
 class Document(SimpleDocTemplate):

@@ -9,7 +9,7 @@ import sys
 
 try:
     from pypdf import PdfReader, PdfWriter
-    from pypdf.generic import BooleanObject, DictionaryObject, NameObject
+    from pypdf.generic import BooleanObject, NameObject
 except ImportError:
     sys.exit("pypdf is missing. Install it (apt: python3-pypdf, pip: pypdf), or tell the user that this environment "
              "cannot fill forms.")
@@ -41,14 +41,11 @@ def fill(source, out, values_path):
     unknown = [name for name in values if name not in fields]
     if unknown:
         sys.exit(f"the form has no field {', '.join(map(repr, unknown))}; `form.py list` shows all")
+    # The whole file, since a form hangs at its root and not at its pages.
     writer = PdfWriter()
-    for page in reader.pages:
-        writer.add_page(page)
-    form = reader.trailer["/Root"]["/AcroForm"].get_object()
-    kept = DictionaryObject({NameObject(key): value for key, value in form.items()})
-    writer._root_object[NameObject("/AcroForm")] = writer._add_object(kept)
+    writer.clone_document_from_reader(reader)
     # Viewers then draw what was filled in.
-    kept[NameObject("/NeedAppearances")] = BooleanObject(True)
+    writer._root_object["/AcroForm"].get_object()[NameObject("/NeedAppearances")] = BooleanObject(True)
     named = {name: checked(fields[name], value) for name, value in values.items()}
     for page in writer.pages:
         if "/Annots" in page:

@@ -6,6 +6,7 @@ were last computed; a formula that no office program has computed yet has no val
 """
 import argparse
 import csv
+import datetime
 import sys
 
 try:
@@ -13,6 +14,12 @@ try:
 except ImportError:
     sys.exit("openpyxl is missing. Install it (apt: python3-openpyxl, pip: openpyxl), or tell the user that this "
              "environment cannot read Excel workbooks.")
+
+
+def shown(value):
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    return "" if value is None else value
 
 
 def main():
@@ -42,7 +49,7 @@ def main():
             if i == limit:
                 print(f"… {sheet.max_row - i} more rows")
                 break
-            writer.writerow(["" if value is None else value for value in row])
+            writer.writerow([shown(value) for value in row])
 
 
 if __name__ == "__main__":
