@@ -108,6 +108,11 @@ public sealed class TypeScriptTests(Lab lab)
     [Fact]
     public Task A_repository_is_attached_and_given_another_token() => Run("repositories.mjs");
 
+    [Fact]
+    public async Task Every_operation_on_skills_works_and_the_worker_fetches_them() => Assert.Equal(
+        Operations.Of("skills"), Operations.Used(Requests(await Run("skills.mjs"))
+            .Where(request => request.Contains(" /v1/skills", StringComparison.Ordinal))));
+
     private static IEnumerable<string> Requests(string output)
     {
         const string Mark = "REQUEST ";

@@ -17,7 +17,8 @@ public static class FormInput
     private const int BufferBytes = 128 * 1024;
 
     /// <summary>Reads the whole form. A part that <paramref name="read"/> leaves unread is passed over.</summary>
-    /// <exception cref="ApiException">400: it is no form, or has more than <paramref name="partsMax"/> parts.</exception>
+    /// <exception cref="ApiException">400: it is no form, or has more than <paramref name="partsMax"/> parts.
+    /// </exception>
     public static async Task Read(
         string? contentType, Stream body, int partsMax, Func<FormPart, Task> read, CancellationToken cancellationToken)
     {

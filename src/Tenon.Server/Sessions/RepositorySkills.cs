@@ -5,8 +5,8 @@ using Tenon.Server.Skills;
 namespace Tenon.Server.Sessions;
 
 /// <summary>
-/// Finds the skills of a repository: <c>.claude/skills/NAME/SKILL.md</c> at its root, exactly one folder deep (api F.1).
-/// A session looks once, when its working copy is there, and adds what is found to its definition's skills.
+/// Finds the skills of a repository: <c>.claude/skills/NAME/SKILL.md</c> at its root, exactly one folder deep (api
+/// F.1). A session looks once, when its working copy is there, and adds what is found to its definition's skills.
 /// </summary>
 /// <remarks>
 /// Whoever made the repository is not trusted. Every step opens one name in a directory that is already open and

@@ -46,7 +46,8 @@ public sealed class SkillFolders(SkillCatalog catalog, SandboxProvider sandboxes
         return mounts;
     }
 
-    /// <summary>Deletes what no session has mounted and nobody has asked for as long as <paramref name="age"/>.</summary>
+    /// <summary>Deletes what no session has mounted and nobody has asked for as long as <paramref name="age"/>.
+    /// </summary>
     public void Collect(IReadOnlySet<string> mounted, TimeSpan age)
     {
         var newest = clock.GetUtcNow().UtcDateTime - age;

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.IO.Hashing;
 using Tenon.Server.Http;
 
 namespace Tenon.Server.Skills;
@@ -91,7 +92,6 @@ public static class SkillArchiveRules
         }
     }
 
-    // What the header says of the size is the client's word.
     private static byte[] Unpack(ZipArchiveEntry entry, int bytesMax)
     {
         using var content = new MemoryStream();
@@ -108,8 +108,10 @@ public static class SkillArchiveRules
             content.Write(buffer, 0, count);
         }
 
-        return content.Length == entry.Length ? content.ToArray()
-            : throw new InvalidDataException("an entry is not as long as it says");
+        // The platform gives as many bytes as the header says, and does not look whether they are the right ones.
+        var bytes = content.ToArray();
+        return bytes.Length == entry.Length && Crc32.HashToUInt32(bytes) == entry.Crc32 ? bytes
+            : throw new InvalidDataException("an entry is not what it says");
     }
 
     private static ApiException TooMany() =>

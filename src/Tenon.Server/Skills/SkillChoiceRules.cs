@@ -34,7 +34,8 @@ public sealed class SkillChoiceRules(SkillStore store, BuiltinSkills builtin)
         var skill = builtin.Find(reference.SkillId) ?? throw ApiException.Invalid($"{path}.skill_id",
             $"no skill '{reference.SkillId}' ships with this server; these do: "
             + $"{string.Join(", ", builtin.All.Select(one => one.Name))}.");
-        return BuiltinSkills.Has(reference.Version ?? SkillCatalog.Latest) ? skill.Version : throw NoVersion(path, reference);
+        return BuiltinSkills.Has(reference.Version ?? SkillCatalog.Latest)
+            ? skill.Version : throw NoVersion(path, reference);
     }
 
     private static SkillVersion Uploaded(string path, SkillReference reference, IReadOnlyList<SkillVersion> found)

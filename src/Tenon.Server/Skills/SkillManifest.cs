@@ -20,7 +20,8 @@ public sealed partial record SkillManifest(string? Name, string? Description)
 
     private const string Fence = "---";
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Strict =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Reads the front matter; null, with what is wrong, when there is none that can be read.</summary>
     public static SkillManifest? Parse(ReadOnlySpan<byte> content, out string problem)

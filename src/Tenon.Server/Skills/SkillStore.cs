@@ -32,7 +32,7 @@ public sealed class SkillStore(IDbContextFactory<TenonContext> contexts, IBlobSt
 
     /// <summary>False when the skill is no more.</summary>
     public Task<bool> AddVersion(SkillVersion version, byte[] zip, CancellationToken cancellationToken) =>
-        Keep(version, zip, async context => await Touch(context, version.SkillId, cancellationToken), cancellationToken);
+        Keep(version, zip, context => Touch(context, version.SkillId, cancellationToken), cancellationToken);
 
     public async Task<Skill?> Find(string id, CancellationToken cancellationToken)
     {

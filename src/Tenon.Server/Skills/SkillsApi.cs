@@ -80,7 +80,8 @@ public static class SkillsApi
         return TypedResults.Stream(content, "application/zip", $"{found.Name}.zip");
     }
 
-    private static async Task<IResult> Delete(string id, SkillCatalog catalog, SkillStore store, CancellationToken cancellationToken)
+    private static async Task<IResult> Delete(
+        string id, SkillCatalog catalog, SkillStore store, CancellationToken cancellationToken)
     {
         RefuseShipped(catalog, id, "cannot be deleted");
         return await store.Delete(id, cancellationToken)

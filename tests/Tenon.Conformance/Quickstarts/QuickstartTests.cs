@@ -6,25 +6,38 @@ namespace Tenon.Conformance.Quickstarts;
 public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
 {
     [Fact]
-    public Task The_curl_quickstart_runs() => Run(Repository.PathTo("examples"), "bash", "quickstart.sh");
+    public async Task The_curl_quickstart_runs() =>
+        Greeted(await Run(Repository.PathTo("examples"), "bash", "quickstart.sh"));
 
     [Fact]
-    public Task The_Csharp_quickstart_runs() =>
-        Run(Repository.PathTo("examples"), Repository.Dotnet, "run", "quickstart.cs");
+    public async Task The_Csharp_quickstart_runs() =>
+        Greeted(await Run(Repository.PathTo("examples"), Repository.Dotnet, "run", "quickstart.cs"));
 
     [Fact]
-    public async Task The_TypeScript_quickstart_runs()
+    public async Task The_TypeScript_quickstart_runs() => Greeted(await RunNode("quickstart.mjs"));
+
+    [Fact]
+    public async Task The_example_of_a_skill_runs()
+    {
+        var output = await RunNode("skill.mjs");
+
+        Assert.Contains("uploaded greeting\n", output, StringComparison.Ordinal);
+        Assert.Contains("Run `scripts/greet.sh NAME` and answer", output, StringComparison.Ordinal);
+        Assert.Contains("\nGood day to you, Ada!\n", output, StringComparison.Ordinal);
+    }
+
+    private async Task<string> RunNode(string program)
     {
         // Node looks for packages beside the program, and the examples have none installed.
         var folder = Directory.CreateTempSubdirectory("tenon-quickstart-").FullName;
         try
         {
-            File.Copy(Repository.PathTo("examples/quickstart.mjs"), Path.Combine(folder, "quickstart.mjs"));
+            File.Copy(Repository.PathTo($"examples/{program}"), Path.Combine(folder, program));
             Directory.CreateSymbolicLink(
                 Path.Combine(folder, "node_modules"),
                 Repository.PathTo("tests/Tenon.Conformance/typescript/node_modules"));
 
-            await Run(folder, "node", "quickstart.mjs");
+            return await Run(folder, "node", program);
         }
         finally
         {
@@ -32,7 +45,7 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
         }
     }
 
-    private async Task Run(string folder, params string[] command)
+    private async Task<string> Run(string folder, params string[] command)
     {
         var variables = new Dictionary<string, string>
         {
@@ -44,6 +57,11 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
             command, folder, variables, TestContext.Current.CancellationToken);
 
         Assert.True(exitCode == 0, $"{string.Join(' ', command)} failed:\n{output}");
+        return output;
+    }
+
+    private static void Greeted(string output)
+    {
         Assert.Contains("""{"command":"echo hello from the sandbox"}""", output, StringComparison.Ordinal);
         Assert.Contains("succeeded. Its output:", output, StringComparison.Ordinal);
     }

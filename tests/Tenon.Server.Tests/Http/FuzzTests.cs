@@ -30,7 +30,8 @@ public sealed class FuzzTests(TestServer server)
         """
         {"name":"n","model":{"id":"m","effort":{"type":"low"},"speed":"fast","inference_geo":"us"},"description":"d",
          "system":"s","metadata":{"a":"1"},"multiagent":{"type":"coordinator","agents":[{"type":"self"}]},
-         "execution_identity":{"type":"aws_role","role_arn":"arn"},"skills":[{"type":"anthropic","skill_id":"pdf"}]}
+         "execution_identity":{"type":"aws_role","role_arn":"arn"},"skills":[{"type":"anthropic","skill_id":"pdf"},
+          {"type":"anthropic","skill_id":"xlsx","version":"20250101"}]}
         """,
         """
         {"name":"n","model":"m","mcp_servers":[{"type":"url","name":"g","url":"https://example.com/mcp"}],"tools":[
@@ -71,7 +72,7 @@ public sealed class FuzzTests(TestServer server)
     [
         "limit", "page", "order", "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]", "version",
         "statuses[]", "statuses", "types[]", "types", "event_deltas[]", "include_archived", "agent_id",
-        "agent_version", "unknown", "", "ids[]", "scope_id", "after_id", "before_id",
+        "agent_version", "unknown", "", "source", "ids[]", "scope_id", "after_id", "before_id",
     ];
 
     /// <summary>Four of the longest make a request line of 12 KB, and the server reads 32.</summary>
@@ -100,6 +101,9 @@ public sealed class FuzzTests(TestServer server)
         "/v1/sessions/{sesn}/threads/{thread}/stream", "/v1/files", "/v1/files/{any}", "/v1/files/{any}/content",
         "/v1/sessions/{sesn}/resources", "/v1/sessions/{sesn}/resources/{any}",
         "/v1/vaults", "/v1/vaults/{any}", "/v1/vaults/{any}/credentials", "/v1/vaults/{any}/credentials/{any}",
+        "/v1/skills", "/v1/skills/{any}",
+        "/v1/skills/{any}/versions", "/v1/skills/{any}/versions/{any}", "/v1/skills/{any}/versions/{any}/content",
+        "/v1/skills/pdf/versions", "/v1/skills/pdf/versions/{any}",
     ];
 
     private static readonly string[] Writes =
@@ -110,12 +114,14 @@ public sealed class FuzzTests(TestServer server)
         "/v1/vaults/{any}", "/v1/vaults/{any}/archive", "/v1/vaults/{any}/credentials",
         "/v1/vaults/{any}/credentials/{any}", "/v1/vaults/{any}/credentials/{any}/archive",
         "/v1/vaults/{any}/credentials/{any}/mcp_oauth_validate",
+        "/v1/skills", "/v1/skills/{any}/versions",
     ];
 
     private static readonly string[] Removals =
     [
         "/v1/environments/{any}", "/v1/sessions/{any}", "/v1/files/{any}", "/v1/sessions/{any}/resources/{any}",
         "/v1/vaults/{any}", "/v1/vaults/{any}/credentials/{any}",
+        "/v1/skills/{any}", "/v1/skills/{any}/versions/{any}", "/v1/skills/pdf/versions/{any}",
     ];
 
     [Fact]

@@ -127,7 +127,6 @@ public abstract class SessionTests(TestServer server)
     }
 
     [Theory]
-    [InlineData("\"skills\":[{\"type\":\"anthropic\",\"skill_id\":\"pdf\"}]", "agent.skills: skills are not supported")]
     [InlineData(
         "\"multiagent\":{\"type\":\"coordinator\",\"agents\":[{\"type\":\"self\"}]}",
         "agent.multiagent: agents with a roster are not supported")]

@@ -25,7 +25,8 @@ public sealed class AgentSkillTests(TestServer server)
              {"type":"anthropic","skill_id":"pdf","version":"{{shipped}}"}]
             """, agent.At("skills"));
 
-        var second = (await server.Upload($"/v1/skills/{id}/versions", SkillUploads.Files(says: "two"))).Ok().Text("id");
+        var second = (await server.Upload(
+            $"/v1/skills/{id}/versions", SkillUploads.Files(says: "two"))).Ok().Text("id");
 
         // A change of something else leaves them as they are; to give them again takes what is newest now.
         Assert.Equal(first, (await server.Post(path, """{"name":"other"}""")).Ok().Text("skills.0.version"));
@@ -41,7 +42,8 @@ public sealed class AgentSkillTests(TestServer server)
         "skills.0.skill_id: no skill 'word' ships with this server; these do: docx, pdf, pptx, xlsx.")]
     [InlineData("""{"type":"anthropic","skill_id":"pdf","version":"29991231"}""",
         "skills.0.version: version '29991231' of skill 'pdf' was not found.")]
-    [InlineData("""{"type":"custom","skill_id":"skill_none"}""", "skills.0.skill_id: skill 'skill_none' was not found.")]
+    [InlineData("""{"type":"custom","skill_id":"skill_none"}""",
+        "skills.0.skill_id: skill 'skill_none' was not found.")]
     [InlineData("""{"type":"custom","skill_id":"pdf"}""", "skills.0.skill_id: skill 'pdf' was not found.")]
     [InlineData("""{"type":"custom","skill_id":"skill_none","version":"skver_none"}""",
         "skills.0.version: version 'skver_none' of skill 'skill_none' was not found.")]
@@ -86,17 +88,16 @@ public sealed class AgentSkillTests(TestServer server)
                 400, "agent.skills: skills are read with the read tool, which the agent has not");
         }
 
-        var session = await server.NewSession($"[{Toolset}]", $$"""
-            "agent":{"type":"agent_with_overrides","id":"{{await server.NewAgent(fields: $"\"tools\":[{Toolset}]")}}",{{skills}}}
-            """);
+        var session = await server.NewSession($"[{Toolset}]", Overriding(await Agent(server), null, "pdf"));
         (await server.Post(session.Path, """{"agent":{"tools":[]}}""")).Refused(400, "agent.skills: skills are read");
     }
 
     [Fact]
     public async Task A_session_pins_what_is_newest_when_it_is_made_for_an_agent_of_an_older_server()
     {
-        var agent = await server.NewAgent(
-            fields: $"\"tools\":[{Toolset}],\"skills\":[{{\"type\":\"anthropic\",\"skill_id\":\"pdf\",\"version\":\"20250102\"}}]");
+        var agent = await server.NewAgent(fields: $$"""
+            "tools":[{{Toolset}}],"skills":[{"type":"anthropic","skill_id":"pdf","version":"20250102"}]
+            """);
         var session = (await server.Post("/v1/sessions", $$"""
             {"agent":"{{agent}}","environment_id":"{{await server.NewEnvironment()}}"}
             """)).Ok();
@@ -137,8 +138,8 @@ public sealed class AgentSkillTests(TestServer server)
 
         var system = session.Model.Requests.Select(request => request.System).Distinct().Single();
         Assert.Contains(
-            $"- release-notes (/mnt/skills/release-notes/SKILL.md): {SkillUploads.Description}\n", system);
-        Assert.Contains("- pdf (/mnt/skills/pdf/SKILL.md): Makes PDFs, ", system);
+            $"\n- release-notes (/mnt/skills/release-notes/SKILL.md): {SkillUploads.Description}", system);
+        Assert.Contains("\n- pdf (/mnt/skills/pdf/SKILL.md): Makes PDFs, ", system);
         Assert.DoesNotContain("Run scripts/run.sh", system);
     }
 
@@ -165,8 +166,8 @@ public sealed class AgentSkillTests(TestServer server)
 
     private static string Overriding(string agent, string? custom, params string[] shipped)
     {
-        var skills = shipped.Select(name => new { type = "anthropic", skill_id = name })
-            .Prepend(custom is null ? null : new { type = "custom", skill_id = custom }).Where(skill => skill is not null);
+        var skills = shipped.Select(name => new { type = "anthropic", skill_id = name }).Concat(
+            custom is null ? [] : [new { type = "custom", skill_id = custom }]);
         return $$"""
             "agent":{"type":"agent_with_overrides","id":"{{agent}}","skills":{{JsonSerializer.Serialize(skills)}}}
             """;

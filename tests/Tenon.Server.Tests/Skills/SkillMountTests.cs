@@ -57,7 +57,8 @@ public abstract class SkillMountTests(string driver) : IAsyncLifetime
             echo x > SKILL.md; echo x >> scripts/run.sh; rm -f SKILL.md; mv SKILL.md other; touch new ../new; mkdir dir
             chmod 777 SKILL.md .; ln SKILL.md link; ln SKILL.md /workspace/link; rm -rf ../release-notes; cat SKILL.md
             """);
-        var written = await session.Call("write", """{"file_path":"/mnt/skills/release-notes/SKILL.md","content":"x"}""");
+        var written = await session.Call(
+            "write", """{"file_path":"/mnt/skills/release-notes/SKILL.md","content":"x"}""");
 
         Assert.EndsWith(SkillUploads.Manifest().TrimEnd(), said.TrimEnd(), StringComparison.Ordinal);
         Assert.Contains("Read-only file system", said, StringComparison.Ordinal);
@@ -172,8 +173,9 @@ public abstract class SkillMountTests(string driver) : IAsyncLifetime
         var plain = await _server.NewSession();
         var references = string.Join(',', skills.Select(
             skill => $$"""{"type":"custom","skill_id":"{{skill.Text("id")}}"}"""));
-        return await _server.NewSessionOf(plain.ModelName, (await _server.Post("/v1/agents",
-            $$"""{"name":"n","model":"{{plain.ModelName}}","tools":{{Tools}},"skills":[{{references}}]}""")).Ok().Text("id"));
+        var agent = (await _server.Post("/v1/agents",
+            $$"""{"name":"n","model":"{{plain.ModelName}}","tools":{{Tools}},"skills":[{{references}}]}""")).Ok();
+        return await _server.NewSessionOf(plain.ModelName, agent.Text("id"));
     }
 }
 

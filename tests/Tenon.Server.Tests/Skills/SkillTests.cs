@@ -71,7 +71,8 @@ public sealed class SkillTests(TestServer server)
         Assert.Equal(2, SkillUploads.Entries((await server.DownloadSkill(id, first)).Bytes).Count);
         (await server.Upload($"{path}/versions", SkillUploads.Files("other-name"))).Refused(
             400, "files: SKILL.md: the name 'other-name' is not the skill's, 'release-notes', which cannot change.");
-        (await server.Upload("/v1/skills/skill_none/versions", SkillUploads.Files())).Refused(404, "Skill 'skill_none'");
+        (await server.Upload("/v1/skills/skill_none/versions", SkillUploads.Files())).Refused(
+            404, "Skill 'skill_none' was not found.");
     }
 
     [Fact]

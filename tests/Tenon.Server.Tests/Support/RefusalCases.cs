@@ -77,6 +77,12 @@ public static class RefusalCases
         400 tools.0.input_schema.properties: the name 'a b' must be 1 to 64 letters, digits, underscores, dots and
         POST /v1/agents {"tools":[CUSTOM({"type":"object","properties":{"a":{"items":[{"$ref":"#"}]}}})]}
         400 tools.0.input_schema.properties.a.items.0.$ref: references are not allowed in an input schema.
+        POST /v1/agents {"skills":[{"type":"anthropic","skill_id":"word"}]}
+        400 skills.0.skill_id: no skill 'word' ships with this server; these do: docx, pdf, pptx, xlsx.
+        POST /v1/agents {"skills":[{"type":"custom","skill_id":"skill_x"}]}
+        400 skills.0.skill_id: skill 'skill_x' was not found.
+        POST /v1/agents {"skills":[{"type":"anthropic","skill_id":"pdf","version":"skver_x"}]}
+        400 skills.0.version: version 'skver_x' of skill 'pdf' was not found.
         POST /v1/agents/{agent} {"version":0}
         400 version: must be at least 1.
         POST /v1/agents/{agent} {"version":7}
@@ -238,6 +244,27 @@ public static class RefusalCases
         400 File '{file}' was uploaded, and only files that an agent made can be downloaded. (file_not_downloadable)
         GET /v1/files?ids[]=file_x&limit=1
         400 ids: cannot be combined with page or limit.
+        POST /v1/sessions {"agent":{"type":"agent_with_overrides","id":"{agent}",
+         "skills":[{"type":"anthropic","skill_id":"pdf"}]}}
+        400 agent.tools: skills need the read tool, so the tools cannot be cleared alone.
+        POST /v1/skills {}
+        400 The body must be multipart/form-data with a boundary.
+        GET /v1/skills?source=x
+        400 source: 'x' is not one of custom, anthropic, anthropic_example, plugin.
+        GET /v1/skills/skill_x
+        404 Skill 'skill_x' was not found.
+        GET /v1/skills/pdf/versions/1
+        404 Version '1' of skill 'pdf' was not found.
+        GET /v1/skills/pdf/versions/latest/content
+        400 'latest' can be read, and nothing else: give the id of the version.
+        DELETE /v1/skills/pdf
+        400 Skill 'pdf' ships with the server and cannot be deleted.
+        POST /v1/skills/pdf/versions {}
+        400 Skill 'pdf' ships with the server and takes no versions.
+        DELETE /v1/skills/skill_x/versions/latest
+        400 'latest' can be read, and nothing else: give the id of the version.
+        DELETE /v1/skills/skill_x/versions/skver_x
+        404 Version 'skver_x' of skill 'skill_x' was not found.
         GET /v1/sessions?agent_version=1
         400 agent_version: needs agent_id.
         POST /v1/sessions/{session}/threads/{thread}/archive

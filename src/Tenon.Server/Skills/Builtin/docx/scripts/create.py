@@ -5,7 +5,6 @@ Headings, paragraphs, bold, italic, code, links, nested and numbered lists, tabl
 (![caption](picture.png) on a line of its own), rules, and \\pagebreak on a line of its own.
 """
 import argparse
-import copy
 import os
 import sys
 
@@ -229,7 +228,9 @@ def main():
         field(document.add_paragraph(), 'TOC \\o "1-3" \\h \\z \\u')
         update = OxmlElement("w:updateFields")
         update.set(qn("w:val"), "true")
-        document.settings.element.append(copy.deepcopy(update))
+        document.settings.element.insert_element_before(
+            update, "w:hdrShapeDefaults", "w:footnotePr", "w:endnotePr", "w:compat", "w:docVars", "w:rsids",
+            "w:themeFontLang", "w:clrSchemeMapping")
     Writer(document, os.path.dirname(os.path.abspath(arguments.input))).write(blocks)
     if arguments.page_numbers:
         paragraph = section.footer.paragraphs[0]

@@ -92,7 +92,8 @@ class Deck:
     def parts(self):
         """Every part with its content; the types come first, as readers of a stream need them."""
         main = Relations()
-        masters = f'<p:sldMasterIdLst><p:sldMasterId id="2147483648" r:id="{main.add(OFFICE + "/slideMaster", "slideMasters/slideMaster1.xml")}"/></p:sldMasterIdLst>'
+        relation = main.add(OFFICE + "/slideMaster", "slideMasters/slideMaster1.xml")
+        masters = f'<p:sldMasterIdLst><p:sldMasterId id="2147483648" r:id="{relation}"/></p:sldMasterIdLst>'
         if self.notes:
             relation = main.add(OFFICE + "/notesMaster", "notesMasters/notesMaster1.xml")
             masters += f'<p:notesMasterIdLst><p:notesMasterId r:id="{relation}"/></p:notesMasterIdLst>'
@@ -114,9 +115,10 @@ class Deck:
 
     def add_master(self):
         relations = Relations()
-        layouts = "".join(
-            f'<p:sldLayoutId id="{2147483649 + i}" r:id="{relations.add(OFFICE + "/slideLayout", f"../slideLayouts/slideLayout{i + 1}.xml")}"/>'
-            for i in range(2))
+        layouts = ""
+        for i in (1, 2):
+            relation = relations.add(OFFICE + "/slideLayout", f"../slideLayouts/slideLayout{i}.xml")
+            layouts += f'<p:sldLayoutId id="{2147483648 + i}" r:id="{relation}"/>'
         relations.add(OFFICE + "/theme", "../theme/theme1.xml")
         dark = self.look.dark
         colors = COLOR_MAP.format(bg="dk" if dark else "lt", tx="lt" if dark else "dk")

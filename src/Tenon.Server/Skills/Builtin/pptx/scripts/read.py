@@ -4,6 +4,7 @@
 Each slide with its title, text, tables, names of pictures, and the speaker's notes (> lines). Needs Python's standard
 library alone.
 """
+import argparse
 import posixpath
 import sys
 import zipfile
@@ -70,13 +71,14 @@ def title_of(root):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    path = parser.parse_args().file
     try:
-        package = zipfile.ZipFile(sys.argv[1])
+        package = zipfile.ZipFile(path)
         presentation = ET.fromstring(package.read("ppt/presentation.xml"))
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        sys.exit(f"{sys.argv[1]} is no PowerPoint presentation (.pptx): {error}. An old .ppt must be converted first.")
+        sys.exit(f"{path} is no PowerPoint presentation (.pptx): {error}. An old .ppt must be converted first.")
     relations = relations_of(package, "ppt/presentation.xml")
     for number, slide in enumerate(presentation.iter(P + "sldId"), 1):
         part = relations[slide.get(R + "id")][1]
