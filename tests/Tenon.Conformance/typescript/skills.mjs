@@ -35,10 +35,11 @@ for (const skills of [client.skills, client.beta.skills]) {
   for await (const version of skills.versions.list(skill.id, { limit: 1 })) versions.push(version.id);
   assert.deepEqual(versions, [second.id, first.id]);
 
-  const bytes = Buffer.from(await (await skills.versions.download(second.id, of)).arrayBuffer());
+  // Only the beta face has the download.
+  const bytes = Buffer.from(await (await client.beta.skills.versions.download(second.id, of)).arrayBuffer());
   assert.equal(bytes.subarray(0, 4).toString('latin1'), 'PK\x03\x04');
   const copy = await skills.create({ files: [await toFile(bytes, 'my-skill.zip', { type: 'application/zip' })] });
-  const again = await skills.versions.download(copy.latest_version_id, { skill_id: copy.id });
+  const again = await client.beta.skills.versions.download(copy.latest_version_id, { skill_id: copy.id });
   assert.deepEqual(Buffer.from(await again.arrayBuffer()), bytes);
 
   assert.deepEqual(await skills.versions.delete(second.id, of), { id: second.id, type: 'skill_version_deleted' });
