@@ -81,7 +81,7 @@ public sealed partial class SandboxKeeper(
 
         await sandboxes.Reap(
             async id => await store.Exists(id, cancellationToken), StrangerAge, cancellationToken);
-        skills.Collect(mounted, StrangerAge);
+        await skills.Collect(mounted, StrangerAge, cancellationToken);
     }
 
     [LoggerMessage(LogLevel.Warning, "Sandboxes that rest were not all looked after")]

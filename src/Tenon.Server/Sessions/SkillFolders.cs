@@ -48,23 +48,21 @@ public sealed class SkillFolders(SkillCatalog catalog, SandboxProvider sandboxes
 
     /// <summary>Deletes what no session has mounted and nobody has asked for as long as <paramref name="age"/>.
     /// </summary>
-    public void Collect(IReadOnlySet<string> mounted, TimeSpan age)
+    public async Task Collect(IReadOnlySet<string> mounted, TimeSpan age, CancellationToken cancellationToken)
     {
         var newest = clock.GetUtcNow().UtcDateTime - age;
-        var unused = Directory.Exists(Folder)
-            ? Directory.EnumerateDirectories(Folder).Where(path =>
-                !mounted.Contains(Path.GetFileName(path)) && Directory.GetLastWriteTimeUtc(path) < newest).ToList()
-            : [];
-        foreach (var path in unused)
+        await _turn.WaitAsync(cancellationToken);
+        try
         {
-            // By its new name it is nothing that anybody asks for, also when it goes only in part.
-            var part = path.Contains(PartMark, StringComparison.Ordinal) ? path : PartOf(path);
-            if (part != path)
-            {
-                Directory.Move(path, part);
-            }
-
-            Directory.Delete(part, recursive: true);
+            var unused = Directory.Exists(Folder)
+                ? Directory.EnumerateDirectories(Folder).Where(path =>
+                    !mounted.Contains(Path.GetFileName(path)) && Directory.GetLastWriteTimeUtc(path) < newest).ToList()
+                : [];
+            unused.ForEach(Delete);
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 
@@ -83,7 +81,8 @@ public sealed class SkillFolders(SkillCatalog catalog, SandboxProvider sandboxes
             Directory.SetLastWriteTimeUtc(path, clock.GetUtcNow().UtcDateTime);
             return path;
         }
-        catch (Exception exception) when (exception is BlobsAwayException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is BlobsAwayException or IOException or InvalidDataException
+            or UnauthorizedAccessException)
         {
             // A sandbox without its skills would mislead the model; the next call tries again.
             throw new SandboxException($"The skill {skill.Name} is not to be had: {exception.Message}", exception);
@@ -138,6 +137,18 @@ public sealed class SkillFolders(SkillCatalog catalog, SandboxProvider sandboxes
             Directory.CreateDirectory(directory);
             File.SetUnixFileMode(directory, Readable);
         }
+    }
+
+    // By its new name it is nothing that anybody asks for, also when it goes only in part.
+    private static void Delete(string path)
+    {
+        var part = path.Contains(PartMark, StringComparison.Ordinal) ? path : PartOf(path);
+        if (part != path)
+        {
+            Directory.Move(path, part);
+        }
+
+        Directory.Delete(part, recursive: true);
     }
 
     private static string PartOf(string path) => $"{path}{PartMark}{Guid.NewGuid():N}";

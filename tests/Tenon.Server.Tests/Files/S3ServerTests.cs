@@ -5,6 +5,7 @@ using System.Text;
 using Tenon.Server.Configuration;
 using Tenon.Server.Files;
 using Tenon.Server.Storage;
+using Tenon.Server.Tests.Skills;
 using Tenon.Server.Tests.Support;
 using Xunit;
 
@@ -48,6 +49,27 @@ public sealed class S3ServerTests : IAsyncLifetime
         Assert.Equal("from afar", Encoding.UTF8.GetString(bytes));
         Assert.Equal(9, headers.ContentLength);
         Assert.Equal([file, id], _s3.Names);
+    }
+
+    [Fact]
+    public async Task A_skill_is_kept_there_unpacked_from_there_and_deleted_there()
+    {
+        var skill = await _server.NewSkill(says: "from afar");
+        var version = skill.Text("latest_version_id");
+        Forget();
+        var plain = await _server.NewSession(Tools);
+        var session = await _server.NewSessionOf(plain.ModelName, plain.AgentId, $$"""
+            "agent":{"type":"agent_with_overrides","id":"{{plain.AgentId}}",
+             "skills":[{"type":"custom","skill_id":"{{skill.Text("id")}}"}]}
+            """);
+
+        Assert.Equal([version], _s3.Names);
+        Assert.Equal("from afar", await session.Shell("/mnt/skills/release-notes/scripts/run.sh"));
+        await _server.Restart();
+        Assert.Equal([version], _s3.Names);
+        (await _server.Delete(session.Path)).Ok();
+        (await _server.Delete($"/v1/skills/{skill.Text("id")}")).Ok();
+        await Until(() => _s3.Names.Count == 0);
     }
 
     [Fact]

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Skills;
 
 /// <summary>The skills of agents and sessions: versions are pinned when they are saved (api B.1, B.3).</summary>
-public sealed class AgentSkillTests(TestServer server)
+public class AgentSkillTests(TestServer server)
 {
     private const string Toolset = """{"type":"agent_toolset_20260401"}""";
 

@@ -147,9 +147,9 @@ public abstract class SkillMountTests(string driver) : IAsyncLifetime
             SkillId = kept.Text("id"), Version = kept.Text("latest_version_id"), Name = "", Description = "", Path = "",
         }]).ToHashSet();
 
-        folders.Collect(mounted, TimeSpan.FromHours(1));
+        await folders.Collect(mounted, TimeSpan.FromHours(1), Cancelled);
         Assert.Equal(3, Directory.GetDirectories(Unpacked).Length);
-        folders.Collect(mounted, -TimeSpan.FromHours(1));
+        await folders.Collect(mounted, -TimeSpan.FromHours(1), Cancelled);
 
         Assert.Equal(
             [kept.Text("latest_version_id")],

@@ -6,7 +6,7 @@ using Xunit;
 namespace Tenon.Server.Tests.Skills;
 
 /// <summary>Skills and their versions (api A.12, B.11).</summary>
-public sealed class SkillTests(TestServer server)
+public class SkillTests(TestServer server)
 {
     [Fact]
     public async Task A_skill_is_made_of_the_files_of_one_folder()
@@ -48,8 +48,9 @@ public sealed class SkillTests(TestServer server)
         Assert.Equal("release-notes.zip", headers.ContentDisposition!.FileName);
         Assert.Equal(
             bytes, (await server.DownloadSkill(again.Text("id"), again.Text("latest_version_id"))).Bytes);
-        Assert.Equal(bytes, (await server.DownloadSkill(
-            (await server.UploadZip(bytes)).Ok().Text("id"), await Latest(server))).Bytes);
+        var copy = (await server.UploadZip(bytes)).Ok();
+        Assert.Equal(
+            bytes, (await server.DownloadSkill(copy.Text("id"), copy.Text("latest_version_id"))).Bytes);
     }
 
     [Fact]
@@ -183,9 +184,6 @@ public sealed class SkillTests(TestServer server)
         Assert.Equal(2, SkillUploads.Entries(
             (await own.DownloadSkill(skill.Text("id"), skill.Text("latest_version_id"))).Bytes).Count);
     }
-
-    private static async Task<string> Latest(TestServer server) =>
-        (await server.Get("/v1/skills?source=custom&limit=1")).Ok().Text("data.0.latest_version_id");
 
     private static async Task<IReadOnlyList<string>> All(TestServer server, string query)
     {

@@ -4,6 +4,7 @@ using Tenon.Server.Tests.Events;
 using Tenon.Server.Tests.Harness;
 using Tenon.Server.Tests.Http;
 using Tenon.Server.Tests.Sessions;
+using Tenon.Server.Tests.Skills;
 using Tenon.Server.Tests.Support;
 using Tenon.Wire.Agents;
 using Xunit;
@@ -14,6 +15,9 @@ namespace Tenon.Server.Tests.Storage;
 
 public sealed class PostgresAgentTests(PostgresServer postgres)
     : AgentTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresAgentSkillTests(PostgresServer postgres)
+    : AgentSkillTests(postgres.Server), IClassFixture<PostgresServer>;
 
 public sealed class PostgresBudgetApiTests(PostgresServer postgres)
     : BudgetApiTests(postgres.Server), IClassFixture<PostgresServer>;
@@ -44,6 +48,9 @@ public sealed class PostgresSessionStreamTests(PostgresServer postgres)
 
 public sealed class PostgresSessionTests(PostgresServer postgres)
     : SessionTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresSkillTests(PostgresServer postgres)
+    : SkillTests(postgres.Server), IClassFixture<PostgresServer>;
 
 public sealed class PostgresThreadsTests(PostgresServer postgres)
     : ThreadsTests(postgres.Server), IClassFixture<PostgresServer>;
