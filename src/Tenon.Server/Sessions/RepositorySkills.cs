@@ -6,11 +6,12 @@ namespace Tenon.Server.Sessions;
 
 /// <summary>
 /// Finds the skills of a repository: <c>.claude/skills/NAME/SKILL.md</c> at its root, exactly one folder deep (api
-/// F.1). A session looks once, when its working copy is there, and adds what is found to its definition's skills.
+/// F.1). A session looks once, when its working copy is made, and its model is told with that.
 /// </summary>
 /// <remarks>
-/// Whoever made the repository is not trusted. Every step opens one name in a directory that is already open and
-/// follows no link, so that no other file of the host is read; and what is no sound skill is left out.
+/// Whoever made the repository, or used the workspace before, is not trusted. Every step opens one name in a directory
+/// that is already open and follows no link, so that no other file of the host is read; and what is no sound skill is
+/// left out.
 /// </remarks>
 public static class RepositorySkills
 {
@@ -24,15 +25,23 @@ public static class RepositorySkills
     private const int ManifestBytesMax = 1024 * 1024;
 
     /// <summary>In the order of their folders' names.</summary>
-    /// <param name="workingCopy">The repository's root on this machine.</param>
-    /// <param name="mountPath">The same in the sandbox.</param>
-    public static IReadOnlyList<SessionSkill> Find(string workingCopy, string mountPath)
+    /// <param name="workspace">The session's workspace on this machine.</param>
+    /// <param name="mountPath">The repository's root in the sandbox: below <c>/workspace</c>.</param>
+    public static IReadOnlyList<SessionSkill> Find(string workspace, string mountPath)
     {
-        using var root = LinuxCalls.OpenBeneath(workingCopy);
-        using var hidden = Enter(root, ".claude");
-        using var folder = Enter(hidden, "skills");
-        return folder is null ? [] : [.. NamesIn(folder).Select(name => Describe(folder, name, mountPath))
-            .OfType<SessionSkill>().Take(SkillsMax)];
+        var folder = LinuxCalls.OpenBeneath(workspace);
+        foreach (var name in mountPath.Split('/')[2..].Concat([".claude", "skills"]))
+        {
+            var inside = Enter(folder, name);
+            folder?.Dispose();
+            folder = inside;
+        }
+
+        using (folder)
+        {
+            return folder is null ? [] : [.. NamesIn(folder).Select(name => Describe(folder, name, mountPath))
+                .OfType<SessionSkill>().Take(SkillsMax)];
+        }
     }
 
     private static SessionSkill? Describe(

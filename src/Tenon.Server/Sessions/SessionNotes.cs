@@ -23,14 +23,16 @@ public static class SessionNotes
             "You have skills: folders with instructions, and often scripts, for particular kinds of task. Before you "
             + $"begin a task that one of them is for, read its {SkillManifest.FileName} with the read tool, and follow "
             + "it. Paths in it are relative to the skill's folder, which you cannot write to. The skills:");
-        foreach (var skill in skills)
-        {
-            note.Append("\n- ").Append(skill.Name).Append(" (").Append(skill.Path).Append('/')
-                .Append(SkillManifest.FileName).Append("): ").Append(OneLine(skill.Description));
-        }
-
-        return note.ToString();
+        return note.AppendJoin("", skills.Select(Line)).ToString();
     }
+
+    /// <summary>What the model is told of skills that a repository of its session has; null when it has none.</summary>
+    public static string? Found(IReadOnlyList<SessionSkill> skills) => skills.Count == 0 ? null
+        : "It has skills. Before you begin a task that one of them is for, read its "
+            + $"{SkillManifest.FileName} and follow it:{string.Concat(skills.Select(Line))}";
+
+    private static string Line(SessionSkill skill) =>
+        $"\n- {skill.Name} ({skill.Path}/{SkillManifest.FileName}): {OneLine(skill.Description)}";
 
     private static string OneLine(string text) =>
         string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));

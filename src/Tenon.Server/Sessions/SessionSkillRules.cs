@@ -22,12 +22,15 @@ public sealed class SessionSkillRules(SkillChoiceRules choices, SkillStore store
     /// <exception cref="ApiException">400: the agent has skills, and no way to read them.</exception>
     public static void CheckReadable(SessionAgent agent)
     {
-        if (agent.Skills.Count > 0 && !Permission.IsEnabled(agent.Tools, ReadTool))
+        if (agent.Skills.Count > 0 && !CanRead(agent))
         {
             throw ApiException.Invalid("agent.skills", "skills are read with the read tool, which the agent has not: "
                 + "add agent_toolset_20260401 to its tools, with read enabled.");
         }
     }
+
+    /// <summary>Whether the agent can read skills at all.</summary>
+    public static bool CanRead(SessionAgent agent) => Permission.IsEnabled(agent.Tools, ReadTool);
 
     /// <summary>The agent with the versions that its skills stand for now, and what those say of themselves.</summary>
     /// <exception cref="ApiException">400: one of them is not there, or there are too many.</exception>

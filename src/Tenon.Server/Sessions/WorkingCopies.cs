@@ -10,7 +10,7 @@ namespace Tenon.Server.Sessions;
 /// <summary>The working copies of sessions' repositories in their sandboxes.</summary>
 internal sealed class WorkingCopies(
     SessionStore sessions, RepositoryTokenStore tokens, SessionRepositories repositories, RepositoryMirrors mirrors,
-    IdSource ids)
+    SandboxProvider sandboxes, IdSource ids)
 {
     /// <summary>A copy of what is on this machine: minutes for the largest.</summary>
     private static readonly TimeSpan CloneTime = TimeSpan.FromMinutes(20);
@@ -19,7 +19,8 @@ internal sealed class WorkingCopies(
     public async Task<SandboxProvision> Provision(
         string sessionId, ISandbox sandbox, CancellationToken cancellationToken)
     {
-        if (await sessions.Find(sessionId, cancellationToken) is not { Definition.Repositories: { Count: > 0 } all })
+        if (await sessions.Find(sessionId, cancellationToken)
+            is not { Definition: { Repositories: { Count: > 0 } all, Agent: var agent } })
         {
             return SandboxProvision.None;
         }
@@ -39,6 +40,12 @@ internal sealed class WorkingCopies(
             else if (said is not null)
             {
                 notices.Add(said);
+                if (SessionSkillRules.CanRead(agent)
+                    && SessionNotes.Found(RepositorySkills.Find(
+                        sandboxes.FolderOf(sessionId).Workspace, all[i].MountPath)) is { } skills)
+                {
+                    notices.Add(skills);
+                }
             }
         }
 

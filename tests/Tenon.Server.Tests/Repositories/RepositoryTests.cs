@@ -71,6 +71,32 @@ public sealed class RepositoryTests : IAsyncLifetime
         await Sweep(session, said);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Its_skills_are_told_once_to_an_agent_that_can_read_them(bool canRead)
+    {
+        _host.Commit("public", "main",
+            (".claude/skills/review/SKILL.md", "---\nname: review\ndescription: Reviews code.\n---\n\nRead it all.\n"),
+            ("tools/.claude/skills/other/SKILL.md", "---\nname: other\ndescription: Not at the root.\n---\n"));
+        var session = await Session(Resource("public", null), tools: canRead ? Tools
+            : """[{"type":"agent_toolset_20260401","configs":[{"name":"read","enabled":false}]}]""");
+
+        await session.Shell("true");
+        var told = await Told(session);
+        await session.Shell("true");
+
+        const string Line = "- review (/workspace/public/.claude/skills/review/SKILL.md): Reviews code.";
+        Assert.Equal(canRead, told.EndsWith("\n" + Line, StringComparison.Ordinal));
+        Assert.DoesNotContain("other", told, StringComparison.Ordinal);
+        Assert.DoesNotContain(Line, await Told(session), StringComparison.Ordinal);
+        if (canRead)
+        {
+            Assert.Contains("Read it all.", await session.Reads(
+                "/workspace/public/.claude/skills/review/SKILL.md"), StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task A_branch_or_a_commit_is_checked_out_where_it_is_wanted()
     {
@@ -239,10 +265,11 @@ public sealed class RepositoryTests : IAsyncLifetime
             (token is null ? "" : $",\"authorization_token\":\"{token}\"")}}{{(more.Length > 0 ? "," + more : "")}}}
         """;
 
-    private async Task<TestSession> Session(string resources, string driver = "bubblewrap")
+    private async Task<TestSession> Session(
+        string resources, string driver = "bubblewrap", string tools = Tools)
     {
         _server ??= await Start(driver);
-        return await _server.NewSession(Tools, $"\"resources\":[{resources}]");
+        return await _server.NewSession(tools, $"\"resources\":[{resources}]");
     }
 
     private async Task Sweep(TestSession session, string said)

@@ -9,7 +9,7 @@ public sealed class RepositorySkillTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    private string Skills => Path.Combine(_folder.Path, ".claude", "skills");
+    private string Skills => Path.Combine(_folder.Path, "repo", ".claude", "skills");
 
     public void Dispose() => _folder.Dispose();
 
@@ -48,17 +48,21 @@ public sealed class RepositorySkillTests : IDisposable
         File.CreateSymbolicLink(
             Path.Combine(Skills, "file", "SKILL.md"), Path.Combine(outside.FullName, "SKILL.md"));
         Directory.CreateSymbolicLink(Path.Combine(Skills, "folder"), outside.FullName);
-        Assert.Empty(RepositorySkills.Find(_folder.Path, "/r"));
+        Assert.Empty(RepositorySkills.Find(_folder.Path, "/workspace/repo"));
 
-        foreach (var linked in (string[])[".claude", ".claude/skills"])
+        Write("good/SKILL.md", SkillUploads.Manifest("good"));
+        foreach (var linked in (string[])["", ".claude", ".claude/skills"])
         {
-            var copy = Directory.CreateDirectory(Path.Combine(_folder.Path, linked.Replace('/', '-')));
-            Write("good/SKILL.md", SkillUploads.Manifest("good"));
-            var link = Path.Combine(copy.FullName, linked);
+            var copy = Path.Combine(_folder.Path, "deep", $"copy{linked.Replace('/', '-')}");
+            var link = Path.Combine(copy, linked).TrimEnd('/');
             Directory.CreateDirectory(Path.GetDirectoryName(link)!);
-            Directory.CreateSymbolicLink(link, Path.Combine(_folder.Path, linked));
-            Assert.Empty(RepositorySkills.Find(copy.FullName, "/r"));
+            Directory.CreateSymbolicLink(link, Path.Combine(_folder.Path, "repo", linked));
+            Assert.Empty(RepositorySkills.Find(_folder.Path, $"/workspace/deep/{Path.GetFileName(copy)}"));
         }
+
+        Directory.CreateSymbolicLink(Path.Combine(_folder.Path, "linked"), Path.Combine(_folder.Path, "."));
+        Assert.Single(RepositorySkills.Find(_folder.Path, "/workspace/repo"));
+        Assert.Empty(RepositorySkills.Find(_folder.Path, "/workspace/linked/repo"));
     }
 
     [Fact]
@@ -77,8 +81,8 @@ public sealed class RepositorySkillTests : IDisposable
             pipe.WaitForExit();
         }
 
-        Assert.Equal(["a-good"], RepositorySkills.Find(_folder.Path, "/r").Select(skill => skill.Name));
-        Assert.Empty(RepositorySkills.Find(Path.Combine(_folder.Path, "not-there"), "/r"));
+        Assert.Equal(["a-good"], RepositorySkills.Find(_folder.Path, "/workspace/repo").Select(skill => skill.Name));
+        Assert.Empty(RepositorySkills.Find(_folder.Path, "/workspace/not-there"));
     }
 
     [Fact]
@@ -89,28 +93,21 @@ public sealed class RepositorySkillTests : IDisposable
             Write($"skill-{i:000}/SKILL.md", SkillUploads.Manifest($"skill-{i:000}"));
         }
 
-        var found = RepositorySkills.Find(_folder.Path, "/r");
+        var found = RepositorySkills.Find(_folder.Path, "/workspace/repo");
 
         Assert.Equal(RepositorySkills.SkillsMax, found.Count);
         Assert.Equal("skill-000", found[0].Name);
     }
 
     [Fact]
-    public void The_model_is_told_of_them_beside_the_agents_own()
+    public void The_model_is_told_of_them_in_one_line_each()
     {
         Write("code-review/SKILL.md", SkillUploads.Manifest("code-review", "Reviews\n  code."));
-        var definition = new SessionDefinition
-        {
-            Agent = new()
-            {
-                Id = "agent_1", Version = 1, Name = "n", Model = new Tenon.Wire.Agents.ModelConfig { Id = "m" },
-            },
-            Skills = RepositorySkills.Find(_folder.Path, "/workspace/repo"),
-        };
 
         Assert.EndsWith(
             "\n- code-review (/workspace/repo/.claude/skills/code-review/SKILL.md): Reviews code.",
-            Assert.Single(SessionNotes.Of(definition)), StringComparison.Ordinal);
+            SessionNotes.Found(RepositorySkills.Find(_folder.Path, "/workspace/repo")), StringComparison.Ordinal);
+        Assert.Null(SessionNotes.Found([]));
     }
 
     private void Write(string path, string content)
