@@ -59,42 +59,6 @@ public sealed class ExampleTests(Lab lab)
         Assert.Equal("Waves come and go", final);
     }
 
-    [Fact]
-    public async Task The_example_of_an_MCP_server_runs()
-    {
-        var model = lab.Model(
-            Reply.ToolUse("mcp__warehouse__stock", new { article = "lamps" }), Reply.Text("You have five."));
-        var folder = Directory.CreateTempSubdirectory("tenon-example-").FullName;
-        try
-        {
-            // Node looks for packages beside the program, and the examples have none installed.
-            File.Copy(Repository.PathTo("examples/mcp.mjs"), Path.Combine(folder, "mcp.mjs"));
-            Directory.CreateSymbolicLink(
-                Path.Combine(folder, "node_modules"),
-                Repository.PathTo("tests/Tenon.Conformance/typescript/node_modules"));
-
-            var (exitCode, output) = await ChildProgram.Run(
-                ["node", "mcp.mjs"], folder,
-                new Dictionary<string, string>
-                {
-                    ["ANTHROPIC_BASE_URL"] = lab.Server.Url,
-                    ["ANTHROPIC_API_KEY"] = ServerProcess.ApiKey,
-                    ["MODEL"] = model.Name,
-                    ["HOST"] = $"{PageHost.Address}",
-                },
-                Cancellation);
-
-            Assert.True(exitCode == 0, output);
-            Assert.Equal(
-                "warehouse: stock {\"article\":\"lamps\"}\nThere are 5 pieces of lamps.\nYou have five.",
-                output.Trim());
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
     /// <summary>A session of a new agent in a new environment, with a message that is already sent.</summary>
     private async Task<string> Start(params string[] answer)
     {

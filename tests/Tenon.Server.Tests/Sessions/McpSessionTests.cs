@@ -172,6 +172,21 @@ public sealed class McpSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_example_with_a_server_of_its_own_runs()
+    {
+        _server.Models.Of("scripted-example").Calls("mcp__warehouse__stock", """{"article":"lamps"}""")
+            .Says("You have five.");
+
+        var output = await ExampleProgram.Run(_server, "mcp.mjs", new()
+        {
+            ["MODEL"] = "scripted-example", ["HOST"] = $"{PageHost.Address}",
+        });
+
+        Assert.Equal(
+            "warehouse: stock {\"article\":\"lamps\"}\nThere are 5 pieces of lamps.\nYou have five.", output.Trim());
+    }
+
+    [Fact]
     public async Task A_token_that_a_server_repeats_is_left_nowhere()
     {
         _host.Tool("leak", (_, _) => throw new ModelContextProtocol.McpProtocolException($"bad token {Secret}"));
