@@ -10,6 +10,7 @@ using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Images;
 using Tenon.Server.Mcp;
+using Tenon.Server.Memory;
 using Tenon.Server.Models;
 using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
@@ -103,6 +104,7 @@ public static class TenonServer
                 ? new S3Blobs(place, path, provider.GetRequiredService<ILogger<S3Blobs>>()) : new BlobFolder(path);
         });
         services.AddSingleton<FileStore>();
+        services.AddSingleton<MemoryStore>();
         services.AddSingleton<SessionStore>();
     }
 
@@ -209,6 +211,7 @@ public static class TenonServer
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();
+        services.AddHostedService<MemorySweep>();
         services.AddSingleton<SandboxStarts>();
         services.AddSingleton<SessionForks>();
         services.AddHostedService(provider => provider.GetRequiredService<SandboxStarts>());
@@ -229,6 +232,7 @@ public static class TenonServer
         app.MapPackages();
         app.MapVaults();
         app.MapFiles();
+        app.MapMemoryStores();
         app.MapSessions();
         app.MapSessionEgress();
         app.MapAnnounced();
