@@ -158,6 +158,10 @@ public static class TenonServer
             Layers = (id, cancelled) => provider.GetRequiredService<SessionLayers>().Of(id, cancelled),
             Provision = (id, sandbox, cancelled) =>
                 provider.GetRequiredService<WorkingCopies>().Provision(id, sandbox, cancelled),
+            Memories = new MemoryPlaces(
+                (folder, memories, cancelled) =>
+                    provider.GetRequiredService<SessionMemories>().Place(folder, memories, cancelled),
+                folder => provider.GetRequiredService<SessionMemories>().Leave(folder)),
         });
         services.AddSingleton(settings.Repositories);
         services.AddSingleton<MirrorAccess>();
@@ -208,6 +212,9 @@ public static class TenonServer
         services.AddSingleton<SessionOutputs>();
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddHostedService<OutputWatch>();
+        services.AddSingleton<SessionMemories>();
+        services.AddSingleton<SaveMemories>(provider => provider.GetRequiredService<SessionMemories>().Save);
+        services.AddHostedService<MemoryWatch>();
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();

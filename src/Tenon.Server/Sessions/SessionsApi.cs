@@ -4,6 +4,7 @@ using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Server.Memory;
 using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
@@ -125,6 +126,7 @@ public static class SessionsApi
             AgentVersion = agentVersion,
             From = from,
             To = to,
+            MemoryStoreId = request.Text("memory_store_id"),
             Statuses = request.Words("statuses", SessionStatus.Idle, SessionStatus.Running,
                 SessionStatus.Rescheduling, SessionStatus.Terminated),
         }, cancellationToken);
@@ -183,7 +185,7 @@ internal sealed record SessionPlace(string Id, long CreatedAt)
 /// </summary>
 public sealed class SessionStarter(
     EventLog log, IGrainFactory grains, SessionFileRules files, SessionRepositories repositories,
-    SandboxStarts sandboxes, IdSource ids, TimeProvider clock, Prices prices)
+    MemoryStore memories, SandboxStarts sandboxes, IdSource ids, TimeProvider clock, Prices prices)
 {
     public async Task<SessionRecord> Start(
         string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents,
@@ -193,7 +195,8 @@ public sealed class SessionStarter(
         var id = ids.Next(IdPrefix.Session);
 
         // The copies are made before the session that has them: without it they are swept at the next start.
-        var asked = resources.Index().Where(resource => resource.Item.Type != RepositoryRules.Kind).ToList();
+        var asked = resources.Index()
+            .Where(resource => resource.Item.Type is not (RepositoryRules.Kind or MemoryResourceRules.Kind)).ToList();
         var cloned = repositories.Check(resources);
         definition = definition with
         {
@@ -202,6 +205,8 @@ public sealed class SessionStarter(
                 (i, field) => $"resources.{asked[i].Index}.{field}", CancellationToken.None),
             Repositories = await repositories.Attach(id, cloned, CancellationToken.None),
         };
+        await memories.Attach(
+            id, definition.Memories.Select(memory => memory.MemoryStoreId), CancellationToken.None);
         var record = new SessionRecord
         {
             Id = id,
