@@ -23,13 +23,13 @@ public static class MemoriesApi
 
     public static void MapMemories(this IEndpointRouteBuilder stores)
     {
-        stores.MapPost("/{id}/memories", Create);
-        stores.MapGet("/{id}/memories", List);
-        stores.MapGet("/{id}/memories/{memoryId}", Get);
-        stores.MapPost("/{id}/memories/{memoryId}", Update);
-        stores.MapPatch("/{id}/memories/{memoryId}", Update);
-        stores.MapDelete("/{id}/memories/{memoryId}", Delete);
-        stores.MapGet("/{id}/search", Search);
+        stores.MapPost("/memory_stores/{id}/memories", Create);
+        stores.MapGet("/memory_stores/{id}/memories", List);
+        stores.MapGet("/memory_stores/{id}/memories/{memoryId}", Get);
+        stores.MapPost("/memory_stores/{id}/memories/{memoryId}", Update);
+        stores.MapPatch("/memory_stores/{id}/memories/{memoryId}", Update);
+        stores.MapDelete("/memory_stores/{id}/memories/{memoryId}", Delete);
+        stores.MapGet("/memory_stores/{id}/search", Search);
     }
 
     /// <summary>Whether the answer has texts.</summary>

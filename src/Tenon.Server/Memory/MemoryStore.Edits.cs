@@ -44,7 +44,8 @@ public sealed partial class MemoryStore
                 return (await Change(writing, memory, move.To, move.Content, actor, cancellationToken)).Refusal;
             case MemoryEdit.Move move:
                 await RemoveIfSame(writing, memory, move, actor, cancellationToken);
-                return await Apply(writing, new MemoryEdit.Write(move.To, null, move.Content), actor, cancellationToken);
+                return await Apply(
+                    writing, new MemoryEdit.Write(move.To, null, move.Content), actor, cancellationToken);
             default:
                 await RemoveIfSame(writing, memory, edit, actor, cancellationToken);
                 return null;

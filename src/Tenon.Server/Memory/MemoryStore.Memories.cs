@@ -116,7 +116,8 @@ public sealed partial class MemoryStore
 
     internal static string Hash(ReadOnlySpan<byte> content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
-    private static Task<MemoryRow?> Find(TenonContext context, MemoryPlace place, CancellationToken cancellationToken) =>
+    private static Task<MemoryRow?> Find(
+        TenonContext context, MemoryPlace place, CancellationToken cancellationToken) =>
         context.Memories.SingleOrDefaultAsync(
             row => row.StoreId == place.StoreId && row.Id == place.MemoryId, cancellationToken);
 
@@ -184,7 +185,8 @@ public sealed partial class MemoryStore
         {
             Id = ids.Next(IdPrefix.MemoryVersion), StoreId = memory.StoreId, MemoryId = memory.Id,
             Operation = operation, CreatedAt = clock.GetUtcNow().ToMicroseconds(), ActorType = type, ActorId = id,
-            Path = memory.Path, Content = content, Size = content?.Length, Sha256 = content is null ? null : memory.Sha256,
+            Path = memory.Path, Content = content, Size = content?.Length,
+            Sha256 = content is null ? null : memory.Sha256,
         };
         writing.Context.MemoryVersions.Add(version);
         memory.VersionId = version.Id;

@@ -16,13 +16,13 @@ public static class MemoryStoresApi
 
     public static void MapMemoryStores(this IEndpointRouteBuilder routes)
     {
-        var stores = routes.MapGroup("/v1/memory_stores").AddEndpointFilter(RefuseTwoBetas);
-        stores.MapPost("", Create);
-        stores.MapGet("", List);
-        stores.MapGet("/{id}", Get);
-        stores.MapPost("/{id}", Update);
-        stores.MapDelete("/{id}", Delete);
-        stores.MapPost("/{id}/archive", Archive);
+        var stores = routes.MapGroup("/v1").AddEndpointFilter(RefuseTwoBetas);
+        stores.MapPost("/memory_stores", Create);
+        stores.MapGet("/memory_stores", List);
+        stores.MapGet("/memory_stores/{id}", Get);
+        stores.MapPost("/memory_stores/{id}", Update);
+        stores.MapDelete("/memory_stores/{id}", Delete);
+        stores.MapPost("/memory_stores/{id}/archive", Archive);
         stores.MapMemories();
         stores.MapMemoryVersions();
     }

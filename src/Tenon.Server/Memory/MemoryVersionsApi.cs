@@ -10,9 +10,9 @@ public static class MemoryVersionsApi
 {
     public static void MapMemoryVersions(this IEndpointRouteBuilder stores)
     {
-        stores.MapGet("/{id}/memory_versions", List);
-        stores.MapGet("/{id}/memory_versions/{versionId}", Get);
-        stores.MapPost("/{id}/memory_versions/{versionId}/redact", Redact);
+        stores.MapGet("/memory_stores/{id}/memory_versions", List);
+        stores.MapGet("/memory_stores/{id}/memory_versions/{versionId}", Get);
+        stores.MapPost("/memory_stores/{id}/memory_versions/{versionId}/redact", Redact);
     }
 
     private static async Task<IResult> List(
@@ -59,8 +59,8 @@ public static class MemoryVersionsApi
         var (version, isHead) = await store.Redact(
             id, versionId, MemoriesApi.Actor(request, keys), cancellationToken);
         return isHead
-            ? throw ApiException.Conflict($"Memory version '{versionId}' is what its memory has now. Write a new one, or "
-                + "delete the memory, and redact it then.")
+            ? throw ApiException.Conflict($"Memory version '{versionId}' is what its memory has now. Write a new one, "
+                + "or delete the memory, and redact it then.")
             : Answer(version, versionId);
     }
 

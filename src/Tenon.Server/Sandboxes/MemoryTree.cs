@@ -38,7 +38,7 @@ internal sealed class MemoryTree(SafeFileHandle root, SafeFileHandle staging, st
         return look;
     }
 
-    /// <summary>A file's bytes, at most one more than a memory may have; null when it is changing, or no file.</summary>
+    /// <summary>A file's bytes, at most one more than a memory may have; null when it changes, or is no file.</summary>
     public (byte[] Content, string Stamp)? Read(string path)
     {
         using var parent = Parent(path, isMade: false);
@@ -210,7 +210,7 @@ internal sealed class MemoryTree(SafeFileHandle root, SafeFileHandle staging, st
         }
     }
 
-    /// <summary>The directory that a path lies in; null when it is not there, or something else is in its place.</summary>
+    /// <summary>The directory that a path lies in; null when it is not there, or something else is.</summary>
     private SafeFileHandle? Parent(string path, bool isMade)
     {
         var at = LinuxCalls.OpenBeneath(LinuxTree.Below(root, "."));

@@ -148,6 +148,12 @@ internal sealed partial class MemorySync
             return true;
         }
 
+        if (!budget.TryTake(content.Length))
+        {
+            // Not under its own stamp: it is tried again at every look.
+            return Refuse(path, "later", "too much was written in the last hour; it is tried again", movedFrom);
+        }
+
         var old = movedFrom is null ? null : mirror.Files.GetValueOrDefault(movedFrom);
         if (old is not null && old.Sha256 != hash)
         {
@@ -193,7 +199,7 @@ internal sealed partial class MemorySync
         }
 
         var made = await store.Apply(
-            memory.StoreId, sessionId, _edits.ConvertAll(edit => edit.Edit), cancellationToken);
+            memory.StoreId, SessionId, _edits.ConvertAll(edit => edit.Edit), cancellationToken);
 
         // When others have changed the store since, its revision stays that of the files, which then follow.
         if (made is not null && mirror.Revision == made.Before)

@@ -12,7 +12,7 @@ namespace Tenon.Server.Sessions;
 /// to the files is noted first, so that it is not taken for the agent's.
 /// </remarks>
 internal sealed partial class MemorySync(
-    MemoryStore store, MemoryFolder folder, SandboxMemory memory, MemoryMirror mirror, string sessionId)
+    MemoryStore store, MemoryFolder folder, SandboxMemory memory, MemoryMirror mirror, MemoryBudget budget)
 {
     /// <summary>Edits, and bytes of texts, of one transaction: all who write to the database wait for it.</summary>
     private const int EditsMax = 100;
@@ -39,6 +39,8 @@ internal sealed partial class MemorySync(
         var isWhole = !memory.IsWritable || await Take(tree, cancellationToken);
         return await Give(tree, cancellationToken) && isWhole;
     }
+
+    private string SessionId => mirror.SessionId;
 
     private void Save() => mirror.Write(folder, memory.StoreId);
 

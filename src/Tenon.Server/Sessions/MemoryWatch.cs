@@ -9,8 +9,8 @@ namespace Tenon.Server.Sessions;
 /// within a second, and a file of all others that live within another.
 /// </summary>
 /// <remarks>
-/// Words may be lost, with a connection or a crash: every second the stores of sessions that live are compared with what
-/// was last heard of them, and a call looks when it has ended.
+/// Words may be lost, with a connection or a crash: every second the stores of sessions that live are compared with
+/// what was last heard of them, and a call looks when it has ended.
 /// </remarks>
 public sealed partial class MemoryWatch : IHostedService, IDisposable
 {

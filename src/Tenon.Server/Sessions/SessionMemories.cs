@@ -11,17 +11,19 @@ namespace Tenon.Server.Sessions;
 /// lives, looked at once more when it has ended.
 /// </summary>
 /// <remarks>
-/// A look waits for a call to end, or for the word of a sandbox or of a store that something has changed. Which sessions
-/// there are is known from those that were placed or looked at here, so a store's change reaches those that live and
-/// costs nothing for all others.
+/// A look waits for a call to end, or for the word of a sandbox or of a store that something has changed. Which
+/// sessions there are is known from those that were placed or looked at here, so a store's change reaches those that
+/// live and costs nothing for all others.
 /// </remarks>
 public sealed partial class SessionMemories(
-    MemoryStore store, SessionStore sessions, SandboxProvider sandboxes, ILogger<SessionMemories> logger) : IDisposable
+    MemoryStore store, SessionStore sessions, SandboxProvider sandboxes, TimeProvider clock,
+    ILogger<SessionMemories> logger) : IDisposable
 {
-    /// <summary>Runs of one look. A sandbox that changes its files faster than they are read is looked at later.</summary>
+    /// <summary>Runs of one look. A sandbox that changes files faster than they are read is looked at later.</summary>
     private const int RunsMax = 3;
 
     private readonly ConcurrentDictionary<string, IReadOnlyList<SandboxMemory>> _present = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, MemoryBudget> _budgets = new(StringComparer.Ordinal);
     private readonly StripedLock _looking = new();
 
     /// <summary>The stores that sessions which live have.</summary>
@@ -90,6 +92,7 @@ public sealed partial class SessionMemories(
         }
 
         _present.TryRemove(folder.Name, out _);
+        _budgets.TryRemove(folder.Name, out _);
     }
 
     /// <summary>Makes files and stores of a session the same, if it has any. False: another look is due.</summary>
@@ -156,9 +159,10 @@ public sealed partial class SessionMemories(
             return true;
         }
 
+        var budget = _budgets.GetOrAdd(sessionId, _ => new MemoryBudget(clock));
         for (var run = 0; run < RunsMax; run++)
         {
-            if (await new MemorySync(store, files, memory, mirror, sessionId).Run(cancellationToken))
+            if (await new MemorySync(store, files, memory, mirror, budget).Run(cancellationToken))
             {
                 return true;
             }

@@ -12,11 +12,11 @@ namespace Tenon.Server.Sessions;
 internal static class SessionNotes
 {
     private static readonly string MemoryNote = string.Create(CultureInfo.InvariantCulture,
-        $"Memory stores are mounted as directories. What is in them outlives this session: other sessions, now and later, "
-        + $"see what you write there, and you see what they write. Look there first for what is already known, and keep "
-        + $"there what will be worth knowing. One file is one memory: UTF-8 text of at most {MemoryLimits.ContentBytesMax} bytes; "
-        + $"a store has at most {MemoryLimits.MemoriesMax} of them, so prefer many small files to a few large ones. A "
-        + $"result says when something was not saved.");
+        $"Memory stores are mounted as directories. What is in them outlives this session: other sessions, now and "
+        + $"later, see what you write there, and you see what they write. Look there first for what is already known, "
+        + $"and keep there what will be worth knowing. One file is one memory: UTF-8 text of at most "
+        + $"{MemoryLimits.ContentBytesMax} bytes; a store has at most {MemoryLimits.MemoriesMax} of them, so prefer many "
+        + $"small files to a few large ones. A result says when something was not saved.");
 
     public static IReadOnlyList<string> Of(SessionDefinition definition) =>
         definition.Memories.Count == 0 ? [] : [Memory(definition.Memories)];

@@ -13,18 +13,32 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
         Run(Repository.PathTo("examples"), Repository.Dotnet, "run", "quickstart.cs");
 
     [Fact]
-    public async Task The_TypeScript_quickstart_runs()
+    public async Task The_TypeScript_quickstart_runs() => Shows(await RunNode("quickstart.mjs"));
+
+    [Fact]
+    public async Task The_example_of_memory_remembers_over_two_sessions()
+    {
+        var output = await RunNode("memory.mjs");
+
+        Assert.Equal(2, output.Split("with its memory at /mnt/memory/preferences: ").Length - 1);
+        Assert.Contains("cat /mnt/memory/preferences/*` succeeded. Its output:", output.ReplaceLineEndings(" "),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "/editor.md: The user writes in Vim. ({\"type\":\"session_actor\",", output, StringComparison.Ordinal);
+    }
+
+    private async Task<string> RunNode(string program)
     {
         // Node looks for packages beside the program, and the examples have none installed.
         var folder = Directory.CreateTempSubdirectory("tenon-quickstart-").FullName;
         try
         {
-            File.Copy(Repository.PathTo("examples/quickstart.mjs"), Path.Combine(folder, "quickstart.mjs"));
+            File.Copy(Repository.PathTo($"examples/{program}"), Path.Combine(folder, program));
             Directory.CreateSymbolicLink(
                 Path.Combine(folder, "node_modules"),
                 Repository.PathTo("tests/Tenon.Conformance/typescript/node_modules"));
 
-            await Run(folder, "node", "quickstart.mjs");
+            return await Output(folder, "node", program);
         }
         finally
         {
@@ -32,7 +46,9 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
         }
     }
 
-    private async Task Run(string folder, params string[] command)
+    private async Task Run(string folder, params string[] command) => Shows(await Output(folder, command));
+
+    private async Task<string> Output(string folder, params string[] command)
     {
         var variables = new Dictionary<string, string>
         {
@@ -44,6 +60,11 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
             command, folder, variables, TestContext.Current.CancellationToken);
 
         Assert.True(exitCode == 0, $"{string.Join(' ', command)} failed:\n{output}");
+        return output;
+    }
+
+    private static void Shows(string output)
+    {
         Assert.Contains("""{"command":"echo hello from the sandbox"}""", output, StringComparison.Ordinal);
         Assert.Contains("succeeded. Its output:", output, StringComparison.Ordinal);
     }

@@ -36,7 +36,7 @@ public sealed class MemoryMountTests(TestServer server)
     }
 
     [Fact]
-    public async Task All_tools_write_and_a_changed_moved_and_removed_file_is_the_same_memory_changed_moved_and_removed()
+    public async Task All_tools_write_and_a_file_that_is_changed_moved_or_removed_is_the_same_memory()
     {
         var store = await server.NewStore();
         var (edited, moved, gone) = (await server.NewMemory(store, "/edited", "old text"),
@@ -44,14 +44,17 @@ public sealed class MemoryMountTests(TestServer server)
         var session = await Session(store);
         session.Model
             .Calls("write", """{"file_path":"/mnt/memory/notes/written","content":"new"}""")
-            .Calls("edit", """{"file_path":"/mnt/memory/notes/edited","old_string":"old","new_string":"newer"}""", "call_2")
+            .Calls("edit", """
+                {"file_path":"/mnt/memory/notes/edited","old_string":"old","new_string":"newer"}
+                """, "call_2")
             .Calls("bash", """{"command":"cd /mnt/memory/notes; mkdir d; mv moved d/moved; rm gone"}""", "call_3")
             .Says("done");
 
         await session.Run(TestSession.Says("go"));
 
         Assert.Equal(
-            new() { ["/d/moved"] = "moved", ["/edited"] = "newer text", ["/written"] = "new" }, await server.Texts(store));
+            new() { ["/d/moved"] = "moved", ["/edited"] = "newer text", ["/written"] = "new" },
+            await server.Texts(store));
         Assert.Equal("newer text", (await server.Memory(store, edited)).Text("content"));
         Assert.Equal("/d/moved", (await server.Memory(store, moved)).Text("path"));
         (await server.Get($"/v1/memory_stores/{store}/memories/{gone}")).Refused(404, "Memory '");
@@ -91,7 +94,8 @@ public sealed class MemoryMountTests(TestServer server)
         await first.Shell("true");
         var waiting = Waits(second, """
             cd /mnt/memory/notes
-            until [ "$(cat early)" = 2 ] && [ ! -e gone ] && [ "$(cat d/e/new)" = new ] && [ ! -d old ]; do sleep 0.02; done
+            until [ "$(cat early)" = 2 ] && [ ! -e gone ] && [ "$(cat d/e/new)" = new ] && [ -e moved ] && [ ! -d old ]
+            do sleep 0.02; done
             echo seen > answer; sleep 600
             """);
 
@@ -132,14 +136,16 @@ public sealed class MemoryMountTests(TestServer server)
             cd /mnt/memory/notes
             head -c 102401 /dev/zero | tr '\0' x > large; head -c 102400 /dev/zero | tr '\0' x > largest
             printf '\377' > binary; ln -s /etc/passwd link; mkfifo pipe; echo x > "$(printf 'a\tb')"; echo x > good
-            echo x > "$(printf 'e\314\201')"; echo x > "$(printf '\377')"; mkdir -p 1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20
+            echo x > "$(printf 'e\314\201')"; echo x > "$(printf '\377')"
+            mkdir -p 1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20
             echo x > 1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/deep
             ln -sf /etc/passwd kept
             """);
 
         Assert.NotNull(note);
         foreach (var part in (string[])[
-            "/large is not saved: it has 102401 bytes, and a memory has at most 102400.", "/binary is not saved: it is not",
+            "/large is not saved: it has 102401 bytes, and a memory has at most 102400.",
+            "/binary is not saved: it is not UTF-8 text.",
             "/link is not saved: it is not a regular file.", "/pipe is not saved: it is not a regular file.",
             "/a\tb is not saved: its path must not have control", "/e\u0301 is not saved: its path must be in Unicode",
             "/\uFFFD is not saved: its name is not UTF-8.", "/20 is not saved: a memory's path has at most 20 parts.",
@@ -164,13 +170,12 @@ public sealed class MemoryMountTests(TestServer server)
         var (_, none) = await Told(session,
             $"cd /mnt/memory/notes; for i in $(seq {MemoryLimits.MemoriesMax}); do echo $i > $i; done");
         Assert.Null(none);
-        Assert.Equal(MemoryLimits.MemoriesMax, (await server.Versions(store, "&operation=created")).Count
-            + ((await server.Texts(store)).Count - 100));
+        Assert.Equal(MemoryLimits.MemoriesMax, (await server.Texts(store)).Count);
 
         var (_, note) = await Told(session, "cd /mnt/memory/notes; echo more > one-more; echo changed > 7");
 
-        Assert.Equal("[Memory: /mnt/memory/notes/one-more is not saved: the memory store is full: it has 2000 memories. "
-            + "Remove or join some.]", note);
+        Assert.Equal("[Memory: /mnt/memory/notes/one-more is not saved: the memory store is full: it has 2000 "
+            + "memories. Remove or join some.]", note);
         Assert.Equal("changed\n", (await server.Texts(store))["/7"]);
         Assert.Null((await Told(session, "rm /mnt/memory/notes/8")).Note);
         Assert.Equal("more\n", (await server.Texts(store))["/one-more"]);
@@ -183,7 +188,8 @@ public sealed class MemoryMountTests(TestServer server)
         var store = await own.NewStore();
         var memory = await own.NewMemory(store, "/from-outside", "1");
         var session = await Session(store, on: own);
-        await session.Shell("(until [ -e /workspace/go ]; do sleep 0.02; done; echo late > /mnt/memory/notes/late) & true");
+        await session.Shell(
+            "(until [ -e /workspace/go ]; do sleep 0.02; done; echo late > /mnt/memory/notes/late) & true");
         var folder = own.Services.GetRequiredService<SandboxProvider>().FolderOf(session.Id);
 
         await own.Stop();
@@ -218,7 +224,8 @@ public sealed class MemoryMountTests(TestServer server)
     {
         var store = await server.NewStore();
         var session = await Session(store);
-        await Waits(session, "cd /mnt/memory/notes; exec 9> open; echo unclosed >&9; touch /workspace/there; sleep 600");
+        await Waits(
+            session, "cd /mnt/memory/notes; exec 9> open; echo unclosed >&9; touch /workspace/there; sleep 600");
         var folder = server.Services.GetRequiredService<SandboxProvider>().FolderOf(session.Id);
         await Until(() => Task.FromResult(File.Exists(Path.Combine(folder.Workspace, "there"))));
 
@@ -239,9 +246,8 @@ public sealed class MemoryMountTests(TestServer server)
         Assert.Equal("[Memory: /mnt/memory/notes/b is not saved: the memory store is archived, and takes no changes.]",
             (await Told(session, "echo b > /mnt/memory/notes/b")).Note);
         (await server.Delete($"/v1/memory_stores/{store}")).Ok();
-        Assert.Equal("[Memory: /mnt/memory/notes/b is not saved: the memory store was deleted. "
-            + "/mnt/memory/notes/c is not saved: the memory store was deleted.]",
-            (await Told(session, "echo c > /mnt/memory/notes/c")).Note);
+        Assert.Contains("/mnt/memory/notes/c is not saved: the memory store was deleted.",
+            (await Told(session, "echo c > /mnt/memory/notes/c")).Note, StringComparison.Ordinal);
         Assert.Equal("b\nc", await session.Shell("ls /mnt/memory/notes"));
     }
 

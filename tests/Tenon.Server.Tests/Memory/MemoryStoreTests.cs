@@ -67,7 +67,8 @@ public class MemoryStoreTests(TestServer server)
         (await server.Post($"/v1/memory_stores/{store}/archive")).Ok();
 
         (await server.Remember(store, "/b", "x")).Refused(400, $"Memory store '{store}' is archived");
-        (await server.Rewrite(store, memory, new { content = "x" })).Refused(400, $"Memory store '{store}' is archived");
+        (await server.Rewrite(store, memory, new { content = "x" }))
+            .Refused(400, $"Memory store '{store}' is archived");
         (await server.Post($"/v1/memory_stores/{store}", """{"name":"n"}""")).Refused(400, "Memory store '");
         Assert.Equal("two", (await server.Memory(store, memory)).Text("content"));
         (await server.Post($"/v1/memory_stores/{store}/memory_versions/{old}/redact")).Ok();

@@ -105,7 +105,8 @@ public class MemoryTests(TestServer server)
         Assert.Equal(paths, await Walk(store, ""));
         Assert.Equal(paths, await Walk(store, "&depth=0&path_prefix=/"));
         Assert.Equal(
-            ["/a-b", "/a/", "/b", "/notes-archive/", "/notes/", "/z|é", "/\uE000", "/😀"], await Walk(store, "&depth=1"));
+            ["/a-b", "/a/", "/b", "/notes-archive/", "/notes/", "/z|é", "/\uE000", "/😀"],
+            await Walk(store, "&depth=1"));
         Assert.Equal(["/a/1", "/a/2/"], await Walk(store, "&depth=1&path_prefix=/a/"));
         Assert.Equal(["/notes/t"], await Walk(store, "&path_prefix=%2Fnotes%2F"));
         Assert.Empty(await Walk(store, "&path_prefix=/none/"));

@@ -109,7 +109,7 @@ public class MemoryVersionTests(TestServer server)
     [Fact]
     public async Task Versions_are_kept_for_a_month_and_the_newest_of_what_lives_for_ever()
     {
-        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         await using var own = await TestServer.Start(services => services.AddSingleton<TimeProvider>(clock));
         var store = await own.NewStore();
         var (lives, gone) = (await own.NewMemory(store, "/lives", "0"), await own.NewMemory(store, "/gone"));
