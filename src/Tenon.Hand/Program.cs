@@ -29,8 +29,15 @@ using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescript
 using var tools = new Toolbox(new Children());
 var receipts = new Receipts(tools);
 EgressRelay.Start();
-var outputs = new OutputsWatch();
-outputs.Start();
+
+// Most sandboxes have no memory, and then nothing can come to be there.
+FolderWatch[] watches =
+[
+    new(FolderWatch.Outputs, HandEvents.OutputsWritten),
+    .. Directory.Exists(FolderWatch.Memory) && Directory.EnumerateDirectories(FolderWatch.Memory).Any()
+        ? (FolderWatch[])[new(FolderWatch.Memory, HandEvents.MemoryWritten)] : [],
+];
+Array.ForEach(watches, watch => watch.Start());
 using var slots = new SemaphoreSlim(ToolLimits.Connections);
 
 // A server that died between starting this sandbox and writing it down would leave it for ever.
@@ -43,5 +50,13 @@ while (true)
 {
     slots.Wait();
     var connection = new Connection(listener.Accept(), args[0], receipts);
-    new Thread(() => { outputs.Serve(connection); slots.Release(); }, 256 * 1024) { IsBackground = true }.Start();
+    new Thread(() => Serve(connection), 256 * 1024) { IsBackground = true }.Start();
+}
+
+void Serve(Connection connection)
+{
+    Array.ForEach(watches, watch => watch.Add(connection));
+    connection.Serve();
+    Array.ForEach(watches, watch => watch.Remove(connection));
+    slots.Release();
 }

@@ -10,6 +10,7 @@ using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Images;
 using Tenon.Server.Mcp;
+using Tenon.Server.Memory;
 using Tenon.Server.Models;
 using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
@@ -108,6 +109,7 @@ public static class TenonServer
         services.AddSingleton<SkillStore>();
         services.AddSingleton<SkillCatalog>();
         services.AddSingleton<SkillChoiceRules>();
+        services.AddSingleton<MemoryStore>();
         services.AddSingleton<SessionStore>();
     }
 
@@ -161,6 +163,10 @@ public static class TenonServer
             Layers = (id, cancelled) => provider.GetRequiredService<SessionLayers>().Of(id, cancelled),
             Provision = (id, sandbox, cancelled) =>
                 provider.GetRequiredService<WorkingCopies>().Provision(id, sandbox, cancelled),
+            Memories = new MemoryPlaces(
+                (folder, memories, cancelled) =>
+                    provider.GetRequiredService<SessionMemories>().Place(folder, memories, cancelled),
+                folder => provider.GetRequiredService<SessionMemories>().Leave(folder)),
         });
         services.AddSingleton(settings.Repositories);
         services.AddSingleton<MirrorAccess>();
@@ -213,9 +219,13 @@ public static class TenonServer
         services.AddSingleton<SessionOutputs>();
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddHostedService<OutputWatch>();
+        services.AddSingleton<SessionMemories>();
+        services.AddSingleton<SaveMemories>(provider => provider.GetRequiredService<SessionMemories>().Save);
+        services.AddHostedService<MemoryWatch>();
         services.AddSingleton<SessionStarter>();
         services.AddHostedService<SessionWaker>();
         services.AddHostedService<ExpirySweep>();
+        services.AddHostedService<MemorySweep>();
         services.AddSingleton<SandboxStarts>();
         services.AddSingleton<SessionForks>();
         services.AddHostedService(provider => provider.GetRequiredService<SandboxStarts>());
@@ -237,6 +247,7 @@ public static class TenonServer
         app.MapVaults();
         app.MapFiles();
         app.MapSkills();
+        app.MapMemoryStores();
         app.MapSessions();
         app.MapSessionEgress();
         app.MapAnnounced();

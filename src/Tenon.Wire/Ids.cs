@@ -17,6 +17,10 @@ public static class IdPrefix
     public const string Resource = "sesrsc_";
     public const string Vault = "vlt_";
     public const string Credential = "vcrd_";
+    public const string MemoryStore = "memstore_";
+    public const string Memory = "mem_";
+    public const string MemoryVersion = "memver_";
+    public const string ApiKey = "apikey_";
     public const string Request = "req_";
     public const string EgressRequest = "egrs_";
 }

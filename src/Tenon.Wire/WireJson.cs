@@ -7,6 +7,7 @@ using Tenon.Wire.Environments;
 using Tenon.Wire.Events;
 using Tenon.Wire.Files;
 using Tenon.Wire.Http;
+using Tenon.Wire.Memory;
 using Tenon.Wire.Models;
 using Tenon.Wire.Sessions;
 using Tenon.Wire.Skills;
@@ -89,6 +90,18 @@ public static class WireJson
 [JsonSerializable(typeof(bool?))]
 [JsonSerializable(typeof(Page<Credential>))]
 [JsonSerializable(typeof(CredentialValidation))]
+// Memory
+[JsonSerializable(typeof(MemoryStoreRecord))]
+[JsonSerializable(typeof(MemoryStoreCreate))]
+[JsonSerializable(typeof(MemoryStoreUpdate))]
+[JsonSerializable(typeof(Page<MemoryStoreRecord>))]
+[JsonSerializable(typeof(MemoryItem))]
+[JsonSerializable(typeof(MemoryCreate))]
+[JsonSerializable(typeof(MemoryUpdate))]
+[JsonSerializable(typeof(Page<MemoryItem>))]
+[JsonSerializable(typeof(MemoryVersion))]
+[JsonSerializable(typeof(Page<MemoryVersion>))]
+[JsonSerializable(typeof(Page<MemoryMatch>))]
 // Sessions
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]

@@ -120,6 +120,23 @@ public sealed class TypeScriptTests(Lab lab)
             .Select(line => line[Mark.Length..].Trim());
     }
 
+    [Fact]
+    public async Task The_SDK_reaches_every_operation_of_memory_and_an_agent_remembers()
+    {
+        const string Mark = "REQUEST ";
+        var output = await Run(
+            "memory.mjs",
+            Reply.ToolUse("write", new { file_path = "/mnt/memory/typescript/prefs/editor.md", content = "Vim" }),
+            Reply.Text("Kept."),
+            Reply.ToolUse("bash", new { command = "cat /mnt/memory/typescript/prefs/*" }),
+            Reply.Text("You use Vim."));
+
+        Assert.Equal(Operations.Of("memory_stores"), Operations.Used(output.Split('\n')
+            .Where(line => line.StartsWith(Mark, StringComparison.Ordinal))
+            .Select(line => line[Mark.Length..].Trim())
+            .Where(request => request.Contains("/memory_stores", StringComparison.Ordinal))));
+    }
+
     private static int PicturesIn(System.Text.Json.JsonElement request) =>
         request.GetRawText().Split($"\"data\":\"{Convert.ToBase64String(MediaSamples.Png)}\"").Length - 1;
 

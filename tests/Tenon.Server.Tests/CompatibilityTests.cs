@@ -48,7 +48,7 @@ public sealed partial class CompatibilityTests
     private static partial Regex Parameter();
 
     [GeneratedRegex(
-        @"^\| (?<method>GET|POST|DELETE) \| `(?<path>[^`]+)` \| (?<state>works|not yet|ours) \|",
+        @"^\| (?<method>GET|POST|PATCH|DELETE) \| `(?<path>[^`]+)` \| (?<state>works|not yet|ours) \|",
         RegexOptions.Multiline)]
     private static partial Regex Operation();
 

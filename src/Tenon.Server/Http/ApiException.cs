@@ -14,6 +14,11 @@ public sealed class ApiException(Refusal refusal) : Exception(refusal.Message)
 {
     public Refusal Refusal => refusal;
 
+    /// <summary>Of a conflict of paths: the memory that has the path, and its own.</summary>
+    public string? ConflictingMemoryId { get; init; }
+
+    public string? ConflictingPath { get; init; }
+
     /// <summary>
     /// 400: the field at <paramref name="path"/> (wire names; empty for the whole body) is not acceptable.
     /// </summary>

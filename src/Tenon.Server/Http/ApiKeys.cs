@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Tenon.Wire;
 using Tenon.Wire.Http;
 
 namespace Tenon.Server.Http;
@@ -48,18 +49,27 @@ public sealed class ApiKeys
     /// <summary>Takes one more key for as long as this process lives. Called before the server starts.</summary>
     public void Admit(string key) => _hashes.Add(Hash(key));
 
-    public bool Accepts(HttpRequest request)
+    public bool Accepts(HttpRequest request) => Find(request) is not null;
+
+    /// <summary>
+    /// The id of the key that the request has, always the same for one key; null when it has none. It is made of the
+    /// key's hash by another one, so that nothing is learnt of either.
+    /// </summary>
+    public string? IdOf(HttpRequest request) => Find(request) is { } hash
+        ? IdSource.Of(IdPrefix.ApiKey, HMACSHA256.HashData("tenon api key id"u8, hash)) : null;
+
+    private byte[]? Find(HttpRequest request)
     {
         var bearer = request.Headers.Authorization.ToString();
         const string Scheme = "Bearer ";
-        return (bearer.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && Matches(bearer[Scheme.Length..]))
-            || (request.Headers.TryGetValue("X-Api-Key", out var key) && Matches(key.ToString()));
+        return (bearer.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? Match(bearer[Scheme.Length..]) : null)
+            ?? (request.Headers.TryGetValue("X-Api-Key", out var key) ? Match(key.ToString()) : null);
     }
 
-    private bool Matches(string key)
+    private byte[]? Match(string key)
     {
         var hash = Hash(key.Trim());
-        return _hashes.Exists(known => CryptographicOperations.FixedTimeEquals(hash, known));
+        return _hashes.Find(known => CryptographicOperations.FixedTimeEquals(hash, known));
     }
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

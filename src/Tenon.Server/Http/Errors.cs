@@ -20,7 +20,7 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
             return false;
         }
 
-        await Write(httpContext, Describe(exception, httpContext));
+        await Write(httpContext, Describe(exception, httpContext), exception as ApiException);
         return true;
     }
 
@@ -36,7 +36,8 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
             new Refusal(status, ErrorTypes.InvalidRequest, $"The request was refused with status {status}.", null),
     });
 
-    public static async Task Write(HttpContext context, Refusal refusal)
+    /// <param name="exception">What the refusal came as, which may know more of it.</param>
+    public static async Task Write(HttpContext context, Refusal refusal, ApiException? exception = null)
     {
         context.Response.StatusCode = refusal.Status;
         context.Response.ContentType = "application/json";
@@ -53,6 +54,8 @@ public sealed partial class Errors(ILogger<Errors> logger) : IExceptionHandler
                 Type = refusal.Type,
                 Message = refusal.Message,
                 Details = refusal.ErrorCode is { } code ? new ErrorDetails { ErrorCode = code } : null,
+                ConflictingMemoryId = exception?.ConflictingMemoryId,
+                ConflictingPath = exception?.ConflictingPath,
             },
             RequestId = RequestId.Of(context),
         };

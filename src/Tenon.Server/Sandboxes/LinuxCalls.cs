@@ -180,16 +180,20 @@ internal static unsafe partial class LinuxCalls
         const uint BasicFields = 0x7FF;
         var status = stackalloc byte[256];
         return statx((int)file.DangerousGetHandle(), "", OfTheDescriptor, BasicFields, status) == 0
-            ? new FileStatus(
-                *(ushort*)(status + 28), *(ulong*)(status + 32), *(long*)(status + 40),
-                *(long*)(status + 112), *(uint*)(status + 120))
-            {
-                Links = *(uint*)(status + 16),
-                Owner = *(uint*)(status + 20),
-                Group = *(uint*)(status + 24),
-            }
-            : null;
+            ? ReadStatus(status) : null;
     }
+
+    /// <param name="status">As the kernel writes it.</param>
+    public static FileStatus ReadStatus(byte* status) => new(
+        *(ushort*)(status + 28), *(ulong*)(status + 32), *(long*)(status + 40),
+        *(long*)(status + 112), *(uint*)(status + 120))
+    {
+        Links = *(uint*)(status + 16),
+        Owner = *(uint*)(status + 20),
+        Group = *(uint*)(status + 24),
+        ChangedSeconds = *(long*)(status + 96),
+        ChangedNanoseconds = *(uint*)(status + 104),
+    };
 
     /// <summary>Whether any process runs as this uid.</summary>
     public static bool RunsProcesses(int uid)

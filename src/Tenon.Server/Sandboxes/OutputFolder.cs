@@ -138,6 +138,11 @@ internal readonly record struct FileStatus(ushort Mode, ulong Inode, long Size, 
     /// <summary>How many names it has.</summary>
     public required uint Links { get; init; }
 
+    /// <summary>The last change of anything about it, which nobody can set to another time.</summary>
+    public required long ChangedSeconds { get; init; }
+
+    public required uint ChangedNanoseconds { get; init; }
+
     /// <summary>What may be done with it. The bits that change who runs a program are left out.</summary>
     public UnixFileMode Permissions => (UnixFileMode)(Mode & BitsMask);
 

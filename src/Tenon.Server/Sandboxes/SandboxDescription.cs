@@ -82,6 +82,8 @@ internal sealed record SandboxDescription
             [
                 .. Mounts, .. layer.Mounts, .. layer.WorkspaceAlsoAt is { } path
                     ? (SandboxMount[])[new SandboxMount.Bind(Folder.Workspace, path) { IsWritable = true }] : [],
+                .. layer.Memories.Select(memory => new SandboxMount.Bind(
+                    MemoryFolder.DirectoryOf(Folder, memory.StoreId), memory.Path) { IsWritable = memory.IsWritable }),
             ],
             Variables = [.. Variables.Where(known => added.TrueForAll(one => one.Name != known.Name)), .. added],
         };

@@ -36,6 +36,9 @@ public sealed record SandboxFolder(string Path)
     /// <summary><c>/run/tenon/egress</c> inside: where the proxy's socket stands, which is the only way out.</summary>
     public string Egress => System.IO.Path.Combine(Path, "egress");
 
+    /// <summary>Holds the folders below <c>/mnt/memory</c> inside, and what the server knows of each.</summary>
+    internal string Memory => System.IO.Path.Combine(Files, "memory");
+
     /// <summary><c>$HOME</c> inside.</summary>
     public string Home => System.IO.Path.Combine(Files, "home");
 

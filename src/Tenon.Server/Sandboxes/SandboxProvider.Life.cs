@@ -110,8 +110,7 @@ public sealed partial class SandboxProvider
                 }
 
                 await Release(slot);
-                await Task.Run(() => End(folder.ReadRecord()), CancellationToken.None);
-                await ShutIn(sessionId);
+                await EndAlone(folder, folder.ReadRecord());
                 await Task.Run(() => SandboxDisks.Unmount(folder, isTrimmed: true), CancellationToken.None);
                 _slots.TryRemove(sessionId, out _);
                 return true;
@@ -138,6 +137,9 @@ public sealed partial class SandboxProvider
         if (process is not null || LinuxDisks.IsMount(folder.Disk))
         {
             _slots.GetOrAdd(sessionId, _ => new Slot(_time));
+
+            // Of what it did while no server was there, and of what was done to its stores, nobody was told.
+            MemoryWritten?.Invoke(sessionId);
         }
 
         if (record.IsStarting)

@@ -3,13 +3,19 @@ using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
-/// <content>What stands around a sandbox while it lives: its uploads, and its way out.</content>
+/// <content>What stands around a sandbox while it lives: its uploads, its memory, and its way out.</content>
 public sealed partial class SandboxProvider
 {
     /// <summary>
     /// Something in a session's outputs folder may have changed: gets the session's id, often, and must not wait.
     /// </summary>
     public event Action<string>? OutputsWritten;
+
+    /// <summary>The same of its memory stores.</summary>
+    public event Action<string>? MemoryWritten;
+
+    /// <summary>Keeps the files of memory stores; null where no layer has any.</summary>
+    internal MemoryPlaces? Memories { get; init; }
 
     /// <summary>
     /// The files of a session whose sandbox lives; null when it does not. To look at them keeps nothing awake.
@@ -24,6 +30,28 @@ public sealed partial class SandboxProvider
         {
             OutputsWritten?.Invoke(sessionId);
         }
+        else if (word == HandEvents.MemoryWritten)
+        {
+            MemoryWritten?.Invoke(sessionId);
+        }
+    }
+
+    /// <summary>What a sandbox wrote while no server was there, nobody was told of.</summary>
+    private void TellFound(string sessionId)
+    {
+        OutputsWritten?.Invoke(sessionId);
+        MemoryWritten?.Invoke(sessionId);
+    }
+
+    private Task PlaceMemories(SandboxFolder folder, SandboxLayer layer, CancellationToken cancellationToken) =>
+        layer.Memories.Count == 0 ? Task.CompletedTask : Memories!.Place(folder, layer.Memories, cancellationToken);
+
+    /// <summary>Ends a life and what stands around it. Its files are still there.</summary>
+    private async Task EndAlone(SandboxFolder folder, SandboxRecord? record)
+    {
+        await Task.Run(() => End(record), CancellationToken.None);
+        await ShutIn(folder.Name);
+        await (Memories?.Leave(folder) ?? Task.CompletedTask);
     }
 
     // It may take minutes: whoever asks something of the sandbox waits for it, and nobody else does.

@@ -91,9 +91,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             {
                 slot.Sandbox = found;
                 BeginProvision(sessionId, found);
-
-                // What it wrote while no server was there, nobody was told of.
-                OutputsWritten?.Invoke(sessionId);
+                TellFound(sessionId);
                 await Place(folder, folder.ReadRecord()!, sessionId, cancellationToken);
                 return found;
             }
@@ -107,6 +105,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             var record = await Task.Run(() => Prepare(folder), cancellationToken);
             await Place(folder, record, sessionId, cancellationToken);
             LetOut(sessionId, folder, record.Uid);
+            await PlaceMemories(folder, layer, cancellationToken);
             record = record with { Notice = isNew ? null : FilesKept };
             slot.Sandbox = await Task.Run(
                 () => Start(folder, record, layer, slot.Use, cancellationToken), cancellationToken);
@@ -135,8 +134,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             await Release(slot);
             var folder = _files.FolderOf(sessionId);
             var record = folder.ReadRecord();
-            await Task.Run(() => End(record), CancellationToken.None);
-            await ShutIn(sessionId);
+            await EndAlone(folder, record);
             await Task.Run(() => SandboxDisks.Unmount(folder), CancellationToken.None);
             return true;
         }, cancellationToken);
@@ -148,8 +146,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             _slots.TryRemove(sessionId, out _);
             var folder = _files.FolderOf(sessionId);
             var record = folder.ReadRecord();
-            await Task.Run(() => End(record), CancellationToken.None);
-            await ShutIn(sessionId);
+            await EndAlone(folder, record);
             await Task.Run(() => Delete(folder), CancellationToken.None);
             _files.Uids.Release(record?.Uid);
             return true;

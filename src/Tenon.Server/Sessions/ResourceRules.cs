@@ -70,8 +70,9 @@ public static class ResourceRules
             case RepositoryRules.Kind:
                 throw ApiException.Invalid(
                     pathOf("type"), "a repository is attached when the session is created, and not later.");
-            case "memory_store":
-                throw ApiException.NotYet(pathOf("type"), "memory stores are");
+            case MemoryResourceRules.Kind:
+                throw ApiException.Invalid(
+                    pathOf("type"), "a memory store is attached when the session is created, and not later.");
             default:
                 throw ApiException.Invalid(pathOf("type"),
                     $"'{asked.Type}' is not one of file, github_repository, memory_store.");

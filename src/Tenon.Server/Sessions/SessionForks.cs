@@ -1,6 +1,7 @@
 using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
+using Tenon.Server.Memory;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
 using Tenon.Wire;
@@ -18,7 +19,8 @@ namespace Tenon.Server.Sessions;
 /// </remarks>
 public sealed class SessionForks(
     EventLog log, SandboxProvider sandboxes, SessionFileRules files, SessionRepositories repositories,
-    SessionSkillRules skills, SandboxStarts starts, IdSource ids, TimeProvider clock, Prices prices)
+    SessionSkillRules skills, MemoryStore memories, SandboxStarts starts, IdSource ids, TimeProvider clock,
+    Prices prices)
 {
     /// <summary>Entries that a fork copies: far above what people talk, and bounds what one request writes.</summary>
     public const int EntriesMax = 200_000;
@@ -52,6 +54,7 @@ public sealed class SessionForks(
             await skills.Keep(id, definition.Skills, cancellationToken);
             var resources = await files.Carry(id, source.Definition.Resources, cancellationToken);
             var cloned = await repositories.Carry(source, id, cancellationToken);
+            await memories.Attach(id, definition.Memories.Select(memory => memory.MemoryStoreId), cancellationToken);
             var now = clock.GetUtcNow();
             var record = await Write(source, cut, made, new SessionRecord
             {

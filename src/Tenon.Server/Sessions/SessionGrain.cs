@@ -2,6 +2,7 @@ using System.Text.Json;
 using Tenon.Server.Egress;
 using Tenon.Server.Events;
 using Tenon.Server.Http;
+using Tenon.Server.Memory;
 using Tenon.Server.Skills;
 using Tenon.Server.Storage;
 using Tenon.Wire;
@@ -13,8 +14,8 @@ namespace Tenon.Server.Sessions;
 /// <summary>Where a session's owner lives: one place in the cluster, on one scheduler. It decides nothing.</summary>
 public sealed partial class SessionGrain(
     SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
-    SessionOutputs outputs, SessionRepositories repositories, SkillStore skills, EgressStore egress,
-    IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    SessionOutputs outputs, SessionRepositories repositories, SkillStore skills, MemoryStore memories,
+    EgressStore egress, IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;
@@ -60,6 +61,7 @@ public sealed partial class SessionGrain(
         await skills.Release(this.GetPrimaryKeyString(), CancellationToken.None);
         await egress.DeleteSession(this.GetPrimaryKeyString(), CancellationToken.None);
         await repositories.DeleteSession(this.GetPrimaryKeyString());
+        await memories.Detach(this.GetPrimaryKeyString(), CancellationToken.None);
         return deleted;
     });
 

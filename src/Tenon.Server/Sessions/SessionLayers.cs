@@ -7,8 +7,8 @@ using Tenon.Server.Sandboxes;
 namespace Tenon.Server.Sessions;
 
 /// <summary>
-/// Which layer a session's sandbox gets: its environment's packages, its skills, the mirrors of its repositories, and
-/// what stands for its credentials, as they are when a life begins.
+/// Which layer a session's sandbox gets: its environment's packages, its skills, the mirrors of its repositories, its
+/// memory stores, and what stands for its credentials, as they are when a life begins.
 /// </summary>
 internal sealed class SessionLayers(
     SessionStore sessions, EnvironmentStore environments, PackageLayers layers, EgressCredentials credentials,
@@ -37,6 +37,7 @@ internal sealed class SessionLayers(
                 .. await skills.Mounts(session?.Definition.Skills ?? [], cancellationToken),
             ],
             Variables = [.. layer.Variables, .. placeholders],
+            Memories = session is null ? [] : SessionMemories.Of(session.Definition),
         };
     }
 }

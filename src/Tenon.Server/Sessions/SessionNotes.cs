@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Text;
+using Tenon.Server.Memory;
 using Tenon.Server.Skills;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Sessions;
 
@@ -9,8 +12,15 @@ namespace Tenon.Server.Sessions;
 /// </summary>
 public static class SessionNotes
 {
+    private static readonly string MemoryNote = string.Create(CultureInfo.InvariantCulture,
+        $"Memory stores are mounted as directories. What is in them outlives this session: other sessions, now and "
+        + $"later, see what you write there, and you see what they write. Look there first for what is already known, "
+        + $"and keep there what will be worth knowing. One file is one memory: UTF-8 text of at most "
+        + $"{MemoryLimits.ContentBytesMax} bytes; a store has at most {MemoryLimits.MemoriesMax} of them, so prefer "
+        + $"many small files to a few large ones. A result says when something was not saved.");
+
     public static IReadOnlyList<string> Of(SessionDefinition definition) =>
-        [.. new[] { Skills(definition.Skills) }.OfType<string>()];
+        [.. new[] { Memory(definition.Memories), Skills(definition.Skills) }.OfType<string>()];
 
     private static string? Skills(IReadOnlyList<SessionSkill> skills)
     {
@@ -36,4 +46,30 @@ public static class SessionNotes
 
     private static string OneLine(string text) =>
         string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    private static string? Memory(IReadOnlyList<MemoryResource> memories)
+    {
+        if (memories.Count == 0)
+        {
+            return null;
+        }
+
+        var note = new StringBuilder(MemoryNote);
+        foreach (var memory in memories)
+        {
+            var access = memory.Access == MemoryResourceRules.ReadOnly ? "read-only" : "read and write";
+            note.Append($"\n\n- {memory.Name}\n  Path: {memory.MountPath}\n  Access: {access}");
+            if (memory.Description.Length > 0)
+            {
+                note.Append($"\n  Description: {memory.Description}");
+            }
+
+            if (!string.IsNullOrEmpty(memory.Instructions))
+            {
+                note.Append($"\n  Instructions: {memory.Instructions}");
+            }
+        }
+
+        return note.ToString();
+    }
 }

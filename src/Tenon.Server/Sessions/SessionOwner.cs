@@ -238,11 +238,12 @@ public sealed partial class SessionOwner
         }
 
         var agent = _record.Definition.Agent;
-        _turn = new Turn(
-            agent, _log, _services.Model,
-            new ToolRunner(
-                _services.Sandboxes, _services.Web, _services.Mcp, _services.KeepMedia, _record.Id),
-            _services.Feed, _services.Limits, _services.Clock)
+        var tools = new ToolRunner(
+            _services.Sandboxes, _services.Web, _services.Mcp, _services.KeepMedia, _record.Id)
+        {
+            SaveMemories = _record.Definition.Memories.Count > 0 ? _services.SaveMemories : null,
+        };
+        _turn = new Turn(agent, _log, _services.Model, tools, _services.Feed, _services.Limits, _services.Clock)
         {
             IsTakenOver = _takesOver,
             Notes = SessionNotes.Of(_record.Definition),

@@ -2,6 +2,7 @@ using Tenon.Server.Agents;
 using Tenon.Server.Billing;
 using Tenon.Server.Environments;
 using Tenon.Server.Http;
+using Tenon.Server.Memory;
 using Tenon.Server.Vaults;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
@@ -13,7 +14,7 @@ namespace Tenon.Server.Sessions;
 
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
 public sealed class SessionRules(
-    AgentStore agents, EnvironmentStore environments, VaultStore vaults, FileSourceRules sources,
+    AgentStore agents, EnvironmentStore environments, VaultStore vaults, MemoryStore memories, FileSourceRules sources,
     SessionSkillRules skills, Prices prices)
 {
     private const int InitialEventsMax = 50;
@@ -46,6 +47,7 @@ public sealed class SessionRules(
             CheckInitial($"initial_events.{i}", create.InitialEvents![i]);
         }
 
+        var attached = await MemoryResourceRules.Check(create.Resources ?? [], memories, cancellationToken);
         await sources.Check("initial_events", create.InitialEvents ?? [], cancellationToken);
         return new SessionDefinition
         {
@@ -56,6 +58,7 @@ public sealed class SessionRules(
             Metadata = Metadata.Check(create.Metadata),
             IsSelfHosted = isSelfHosted,
             VaultIds = create.VaultIds ?? [],
+            Memories = attached,
         };
     }
 

@@ -23,6 +23,8 @@ public sealed class SessionStore(IDbContextFactory<TenonContext> contexts)
             .Where(row => row.Status != SessionStatus.Deleted)
             .Where(row => query.IncludeArchived || row.ArchivedAt == null)
             .Where(row => query.AgentId == null || row.AgentId == query.AgentId)
+            .Where(row => query.MemoryStoreId == null || context.SessionMemories.Any(
+                memory => memory.SessionId == row.Id && memory.StoreId == query.MemoryStoreId))
             .Where(row => query.AgentVersion == null || row.AgentVersion == query.AgentVersion)
             .Where(row => query.From == null || row.CreatedAt >= query.From)
             .Where(row => query.To == null || row.CreatedAt <= query.To);
@@ -85,6 +87,8 @@ public sealed record SessionQuery
     public string? AgentId { get; init; }
 
     public int? AgentVersion { get; init; }
+
+    public string? MemoryStoreId { get; init; }
 
     public long? From { get; init; }
 

@@ -1,6 +1,7 @@
 using Tenon.Server.Egress;
 using Tenon.Server.Events;
 using Tenon.Server.Files;
+using Tenon.Server.Memory;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Skills;
 using Tenon.Server.Storage;
@@ -14,7 +15,8 @@ namespace Tenon.Server.Sessions;
 /// short goes on by itself. What other processes append wakes the streams here.
 /// </summary>
 public sealed partial class SessionWaker(
-    IDatabase database, SessionStore store, FileStore files, SkillStore skills, EgressStore egress,
+    IDatabase database, SessionStore store, FileStore files, SkillStore skills, MemoryStore memories,
+    EgressStore egress,
     EgressProxy proxy, SandboxProvider sandboxes, IGrainFactory grains, Feed feed, VaultKeyCheck vaultKeys,
     RepositoryTokenStore repositoryTokens, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
     : IHostedLifecycleService, IAsyncDisposable
@@ -118,6 +120,7 @@ public sealed partial class SessionWaker(
             await files.Sweep(cancellationToken);
             await egress.Sweep(cancellationToken);
             await repositoryTokens.Sweep(cancellationToken);
+            await memories.Sweep(cancellationToken);
             await sandboxes.Reap(async id => await store.Exists(id, cancellationToken), cancellationToken);
             _owned = true;
         }

@@ -4,6 +4,7 @@ using Tenon.Server.Billing;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
 using Tenon.Server.Http;
+using Tenon.Server.Memory;
 using Tenon.Server.Repositories;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Storage;
@@ -125,6 +126,7 @@ public static class SessionsApi
             AgentVersion = agentVersion,
             From = from,
             To = to,
+            MemoryStoreId = request.Text("memory_store_id"),
             Statuses = request.Words("statuses", SessionStatus.Idle, SessionStatus.Running,
                 SessionStatus.Rescheduling, SessionStatus.Terminated),
         }, cancellationToken);
@@ -183,7 +185,8 @@ internal sealed record SessionPlace(string Id, long CreatedAt)
 /// </summary>
 public sealed class SessionStarter(
     EventLog log, IGrainFactory grains, SessionFileRules files, SessionRepositories repositories,
-    SessionSkillRules skills, SandboxStarts sandboxes, IdSource ids, TimeProvider clock, Prices prices)
+    SessionSkillRules skills, MemoryStore memories, SandboxStarts sandboxes, IdSource ids, TimeProvider clock,
+    Prices prices)
 {
     public async Task<SessionRecord> Start(
         string environmentId, SessionDefinition definition, IReadOnlyList<Wire.Events.SessionEvent> initialEvents,
@@ -194,7 +197,8 @@ public sealed class SessionStarter(
 
         // What the session has is kept before it is there: without it, that is swept at the next start.
         await skills.Keep(id, definition.Skills, CancellationToken.None);
-        var asked = resources.Index().Where(resource => resource.Item.Type != RepositoryRules.Kind).ToList();
+        var asked = resources.Index()
+            .Where(resource => resource.Item.Type is not (RepositoryRules.Kind or MemoryResourceRules.Kind)).ToList();
         var cloned = repositories.Check(resources);
         definition = definition with
         {
@@ -203,6 +207,8 @@ public sealed class SessionStarter(
                 (i, field) => $"resources.{asked[i].Index}.{field}", CancellationToken.None),
             Repositories = await repositories.Attach(id, cloned, CancellationToken.None),
         };
+        await memories.Attach(
+            id, definition.Memories.Select(memory => memory.MemoryStoreId), CancellationToken.None);
         var record = new SessionRecord
         {
             Id = id,

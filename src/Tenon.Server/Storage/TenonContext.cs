@@ -35,6 +35,14 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
 
     public DbSet<EgressRow> Egress => Set<EgressRow>();
 
+    public DbSet<MemoryStoreRow> MemoryStores => Set<MemoryStoreRow>();
+
+    public DbSet<MemoryRow> Memories => Set<MemoryRow>();
+
+    public DbSet<MemoryVersionRow> MemoryVersions => Set<MemoryVersionRow>();
+
+    public DbSet<SessionMemoryRow> SessionMemories => Set<SessionMemoryRow>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<AgentRow>().ToTable("agent").HasKey(row => row.Id);
@@ -69,6 +77,8 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
         var egress = modelBuilder.Entity<EgressRow>().ToTable("egress_request");
         egress.HasKey(row => row.Id);
         egress.HasIndex(row => new { row.SessionId, row.Id });
+
+        MemoryRows.Map(modelBuilder);
 
         var session = modelBuilder.Entity<SessionRow>().ToTable("session");
         session.HasKey(row => row.Id);

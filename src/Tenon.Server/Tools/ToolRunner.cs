@@ -27,6 +27,9 @@ public sealed class ToolRunner(
 
     private ISandbox? _sandbox;
 
+    /// <summary>Makes what a call wrote to memory durable; null for a session that has none.</summary>
+    public SaveMemories? SaveMemories { get; init; }
+
     /// <summary>What models are offered beside the sandbox's tools.</summary>
     public IReadOnlyList<ModelTool> WebTools => web.Offered;
 
@@ -49,7 +52,7 @@ public sealed class ToolRunner(
         try
         {
             var output = await _sandbox!.Call(new SandboxCall(callId, name, input), cancellationToken);
-            return await Shorten(callId, await Keep(output), cancellationToken);
+            return await Remember(await Shorten(callId, await Keep(output), cancellationToken));
         }
         catch (SandboxException exception)
         {
@@ -132,6 +135,11 @@ public sealed class ToolRunner(
         return new ToolOutput(content, output.IsError);
     }
 
+    /// <summary>The output, with what the model must know of the memory that the call wrote.</summary>
+    private async Task<ToolOutput> Remember(ToolOutput output) =>
+        SaveMemories is not null && await SaveMemories(sessionId) is { } note
+            ? output with { Content = [.. output.Content, ContentBlock.Of(note)] } : output;
+
     private async Task<ToolOutput> Shorten(string callId, ToolOutput output, CancellationToken cancellationToken)
     {
         var text = Text(output);
@@ -172,3 +180,8 @@ public sealed class ToolRunner(
 
     private static bool HasNoText(ContentBlock block) => Text(block).Length == 0;
 }
+
+/// <summary>
+/// Makes durable what a session has written to its memory. Never fails; what the model must know is a sentence.
+/// </summary>
+public delegate Task<string?> SaveMemories(string sessionId);

@@ -65,6 +65,9 @@ public static class HandEvents
 
     /// <summary>Something in the session's outputs folder has changed. What it is has to be looked at.</summary>
     public const string OutputsWritten = "outputs_written";
+
+    /// <summary>Something below <c>/mnt/memory</c> has changed. What it is has to be looked at.</summary>
+    public const string MemoryWritten = "memory_written";
 }
 
 /// <summary>One question to the hand. Replies come in any order and carry the same <see cref="Id"/>.</summary>

@@ -52,6 +52,15 @@ public sealed record ErrorBody
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ErrorDetails? Details { get; init; }
+
+    /// <summary>Of a <see cref="ErrorTypes.MemoryPathConflict"/>: the memory that has the path, or overlaps it.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ConflictingMemoryId { get; init; }
+
+    /// <summary>Of a <see cref="ErrorTypes.MemoryPathConflict"/>: that memory's path.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ConflictingPath { get; init; }
 }
 
 public sealed record ErrorDetails
@@ -68,6 +77,8 @@ public static class ErrorTypes
     public const string Permission = "permission_error";
     public const string NotFound = "not_found_error";
     public const string Conflict = "conflict_error";
+    public const string MemoryPathConflict = "memory_path_conflict_error";
+    public const string MemoryPreconditionFailed = "memory_precondition_failed_error";
     public const string TooLarge = "request_too_large";
     public const string RateLimit = "rate_limit_error";
     public const string Api = "api_error";

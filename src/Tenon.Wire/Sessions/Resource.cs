@@ -26,6 +26,15 @@ public sealed record ResourceCreate
     /// <summary>Of a repository: what to check out; null for its default branch.</summary>
     public RepositoryCheckout? Checkout { get; init; }
 
+    /// <summary>The memory store to mount.</summary>
+    public string? MemoryStoreId { get; init; }
+
+    /// <summary>Of a memory store: <c>read_write</c> (default) or <c>read_only</c>.</summary>
+    public string? Access { get; init; }
+
+    /// <summary>What the agent is told about the use of a memory store; at most 4,096 characters.</summary>
+    public string? Instructions { get; init; }
+
     /// <summary>What other kinds of resources have.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Extra { get; set; }

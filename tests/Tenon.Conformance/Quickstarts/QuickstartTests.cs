@@ -26,6 +26,18 @@ public sealed class QuickstartTests(DemoServer demo) : IClassFixture<DemoServer>
         Assert.Contains("\nGood day to you, Ada!\n", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_example_of_memory_remembers_over_two_sessions()
+    {
+        var output = await RunNode("memory.mjs");
+
+        Assert.Equal(2, output.Split("with its memory at /mnt/memory/preferences: ").Length - 1);
+        Assert.Contains("cat /mnt/memory/preferences/*` succeeded. Its output:", output.ReplaceLineEndings(" "),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "/editor.md: The user writes in Vim. ({\"type\":\"session_actor\",", output, StringComparison.Ordinal);
+    }
+
     private async Task<string> RunNode(string program)
     {
         // Node looks for packages beside the program, and the examples have none installed.

@@ -34,7 +34,8 @@ public static partial class Operations
 
     private static string Shape(string request) => Id().Replace(request, "{}");
 
-    [GeneratedRegex(@"(?<=/)(\{[a-z_]+\}|(agent|env|sesn|sthr|vlt|vcrd)_[0-9A-Za-z]+|(?<=/(skills|versions)/)[^/]+)")]
+    [GeneratedRegex(@"(?<=/)(\{[a-z_]+\}|(agent|env|sesn|sthr|vlt|vcrd|memstore|mem|memver)_[0-9A-Za-z]+"
+        + @"|(?<=/(skills|versions)/)[^/]+)")]
     private static partial Regex Id();
 
     [GeneratedRegex(

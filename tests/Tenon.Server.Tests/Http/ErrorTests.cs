@@ -134,8 +134,10 @@ public sealed class ErrorTests(TestServer server)
     [Fact]
     public async Task A_crash_answers_500_without_its_details()
     {
-        await using var broken = await TestServer.Start(services =>
-            services.AddSingleton<IDbContextFactory<TenonContext>, CrashingContexts>());
+        await using var broken = await TestServer.Start(services => services.AddSingleton<CrashingContexts>()
+            .AddSingleton<IDbContextFactory<TenonContext>>(
+                provider => provider.GetRequiredService<CrashingContexts>()));
+        broken.Services.GetRequiredService<CrashingContexts>().IsBroken = true;
 
         var answer = await broken.Get("/v1/environments/env_x");
 
@@ -150,10 +152,10 @@ public sealed class ErrorTests(TestServer server)
     {
         public const string Secret = "password=hunter2";
 
-        private int _opened;
+        /// <summary>Set once the server has started.</summary>
+        public bool IsBroken { get; set; }
 
-        // At start the server sweeps deletions, files and the record of egress, and lists what is unfinished.
-        public TenonContext CreateDbContext() => Interlocked.Increment(ref _opened) <= 6
+        public TenonContext CreateDbContext() => !IsBroken
             ? database.CreateDbContext()
             : throw new InvalidOperationException(Secret);
     }

@@ -1,6 +1,7 @@
 using CsCheck;
 using System.Text;
 using System.Text.Json;
+using Tenon.Server.Tests.Memory;
 using Tenon.Server.Tests.Support;
 using Tenon.Server.Tests.Vaults;
 using Xunit;
@@ -72,7 +73,8 @@ public sealed class FuzzTests(TestServer server)
     [
         "limit", "page", "order", "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]", "version",
         "statuses[]", "statuses", "types[]", "types", "event_deltas[]", "include_archived", "agent_id",
-        "agent_version", "unknown", "", "source", "ids[]", "scope_id", "after_id", "before_id",
+        "agent_version", "unknown", "", "source", "ids[]", "scope_id", "after_id", "before_id", "memory_store_id",
+        "depth", "view", "path_prefix", "memory_id", "operation", "session_id", "api_key_id", "q",
     ];
 
     /// <summary>Four of the longest make a request line of 12 KB, and the server reads 32.</summary>
@@ -104,6 +106,9 @@ public sealed class FuzzTests(TestServer server)
         "/v1/skills", "/v1/skills/{any}",
         "/v1/skills/{any}/versions", "/v1/skills/{any}/versions/{any}", "/v1/skills/{any}/versions/{any}/content",
         "/v1/skills/pdf/versions", "/v1/skills/pdf/versions/{any}",
+        "/v1/memory_stores", "/v1/memory_stores/{store}", "/v1/memory_stores/{store}/memories",
+        "/v1/memory_stores/{store}/memories/{any}", "/v1/memory_stores/{store}/memory_versions",
+        "/v1/memory_stores/{store}/memory_versions/{any}", "/v1/memory_stores/{store}/search",
     ];
 
     private static readonly string[] Writes =
@@ -115,10 +120,13 @@ public sealed class FuzzTests(TestServer server)
         "/v1/vaults/{any}/credentials/{any}", "/v1/vaults/{any}/credentials/{any}/archive",
         "/v1/vaults/{any}/credentials/{any}/mcp_oauth_validate",
         "/v1/skills", "/v1/skills/{any}/versions",
+        "/v1/memory_stores/{any}", "/v1/memory_stores/{any}/archive", "/v1/memory_stores/{any}/memories",
+        "/v1/memory_stores/{any}/memories/{any}", "/v1/memory_stores/{any}/memory_versions/{any}/redact",
     ];
 
     private static readonly string[] Removals =
     [
+        "/v1/memory_stores/{any}", "/v1/memory_stores/{any}/memories/{any}",
         "/v1/environments/{any}", "/v1/sessions/{any}", "/v1/files/{any}", "/v1/sessions/{any}/resources/{any}",
         "/v1/vaults/{any}", "/v1/vaults/{any}/credentials/{any}",
         "/v1/skills/{any}", "/v1/skills/{any}/versions/{any}", "/v1/skills/pdf/versions/{any}",
@@ -222,6 +230,30 @@ public sealed class FuzzTests(TestServer server)
     }
 
     [Fact]
+    public async Task Any_body_for_a_memory_is_taken_or_refused_and_what_is_taken_can_be_read_again()
+    {
+        var store = $"/v1/memory_stores/{await server.NewStore()}";
+        var memory = $"{store}/memories/{await server.NewMemory(store.Split('/')[^1], "/fixed")}";
+        var stores = FuzzedJson.From("""{"name":"n","description":"d","metadata":{"a":"1"}}""");
+        var memories = FuzzedJson.From("""{"path":"/a/b.md","content":"text"}""", """{"path":"/é","content":""}""");
+        var updates = FuzzedJson.From(
+            """{"path":"/c","content":"t","precondition":{"type":"content_sha256","content_sha256":"00"}}""",
+            """{"content":"é"}""");
+        await Sample(Gen.Select(stores, memories, updates), 100, async bodies =>
+        {
+            await TakesOrRefuses("/v1/memory_stores", bodies.Item1);
+            await TakesOrRefuses(store, bodies.Item1);
+            await TakesOrRefuses($"{store}/memories", bodies.Item2);
+            await TakesOrRefuses(memory, bodies.Item3);
+            Succeeds(await Ask(HttpMethod.Get, store, null));
+            Succeeds(await Ask(HttpMethod.Get, memory, null));
+        });
+        Succeeds(await Ask(HttpMethod.Get, "/v1/memory_stores?limit=100", null));
+        Succeeds(await Ask(HttpMethod.Get, $"{store}/memories?view=full", null));
+        Succeeds(await Ask(HttpMethod.Get, $"{store}/memory_versions?view=full", null));
+    }
+
+    [Fact]
     public async Task A_batch_of_events_is_taken_or_refused_and_one_that_is_refused_leaves_the_log_as_it_was()
     {
         var session = await server.NewSession();
@@ -246,12 +278,15 @@ public sealed class FuzzTests(TestServer server)
     {
         var session = await server.NewSession();
         var thread = (await server.Get($"{session.Path}/threads")).Ok().Text("data.0.id");
+        var store = await server.NewStore();
+        await server.NewMemory(store, "/a/b");
         var parameter = Gen.Select(Gen.OneOf(Queries), Gen.OneOf(QueryValues), (name, value) =>
             $"{name.Replace("[", "%5B").Replace("]", "%5D")}={value}");
         await Sample(Gen.Select(Gen.OneOf(Reads), parameter.Array[0, 4]), 500, async request =>
         {
             var path = request.Item1.Replace("{agent}", session.AgentId).Replace("{sesn}", session.Id)
-                .Replace("{env}", session.Created.Text("environment_id")).Replace("{thread}", thread);
+                .Replace("{env}", session.Created.Text("environment_id")).Replace("{thread}", thread)
+                .Replace("{store}", store);
             Documented(await Ask(HttpMethod.Get, $"{path}?{string.Join('&', request.Item2)}", null));
         });
     }
@@ -273,7 +308,7 @@ public sealed class FuzzTests(TestServer server)
         });
 
         static string Fill(string path, string id) => path.Replace("{agent}", id).Replace("{sesn}", id)
-            .Replace("{env}", id).Replace("{thread}", id).Replace("{any}", id);
+            .Replace("{env}", id).Replace("{thread}", id).Replace("{store}", id).Replace("{any}", id);
     }
 
     private async Task<int> TakesOrRefuses(string path, byte[] body)
@@ -328,6 +363,8 @@ public sealed class FuzzTests(TestServer server)
     {
         byte[] body => Text(body),
         ValueTuple<byte[], byte[]> bodies => $"{Text(bodies.Item1)}\n{Text(bodies.Item2)}",
+        ValueTuple<byte[], byte[], byte[]> bodies =>
+            $"{Text(bodies.Item1)}\n{Text(bodies.Item2)}\n{Text(bodies.Item3)}",
         ValueTuple<string, string[]> request => $"{request.Item1}?{string.Join('&', request.Item2)}",
         _ => $"{value}",
     };

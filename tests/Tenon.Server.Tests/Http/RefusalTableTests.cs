@@ -1,4 +1,5 @@
 using Tenon.Server.Tests.Files;
+using Tenon.Server.Tests.Memory;
 using Tenon.Server.Tests.Support;
 using Tenon.Server.Tests.Vaults;
 using Xunit;
@@ -43,6 +44,7 @@ public sealed class RefusalTableTests(TestServer server)
     {
         "/v1/agents" => "{\"name\":\"n\",\"model\":\"m\"," + body[1..],
         "/v1/environments" => "{\"name\":\"n\"," + body[1..],
+        "/v1/memory_stores" => "{\"name\":\"n\"," + body[1..],
         "/v1/sessions" => $"{{\"agent\":\"{await server.NewAgent()}\","
             + $"\"environment_id\":\"{await server.NewEnvironment()}\"," + body[1..],
         _ => body,
@@ -74,6 +76,14 @@ public sealed class RefusalTableTests(TestServer server)
         if (text.Contains("{file}"))
         {
             ids["file"] = await server.NewFile();
+        }
+
+        if (text.Contains("store}"))
+        {
+            ids["store"] = await server.NewStore();
+            ids["memory"] = await server.NewMemory(ids["store"], "/m");
+            ids["version"] = (await server.Versions(ids["store"])).Single().Text("id");
+            ids["archived_store"] = await Archived($"/v1/memory_stores/{await server.NewStore()}");
         }
 
         if (text.Contains("env}"))

@@ -99,7 +99,6 @@ public abstract class SessionTests(TestServer server)
     }
 
     [Theory]
-    [InlineData("\"vault_ids\":[\"vlt_1\"]", "vault_ids: vaults are not supported by this version of Tenon; docs/")]
     [InlineData(
         "\"resources\":[{\"type\":\"memory_store\"}]", "resources.0.type: memory stores are not supported")]
     [InlineData(

@@ -214,7 +214,8 @@ internal sealed class World : ISessionHost
             var feed = new Feed(_clock);
             var log = new EventLog(Log, feed, NullLogger<EventLog>.Instance, TaskScheduler.Current);
             var services = new SessionServices(
-                log, feed, _model, _sandboxes, NoWeb.Tools, Mcp, NoMedia, new Limits(), Prices.Default, Ids, _clock);
+                log, feed, _model, _sandboxes, NoWeb.Tools, Mcp, NoMedia, _ => Task.FromResult<string?>(null),
+                new Limits(), Prices.Default, Ids, _clock);
             var owner = new SessionOwner(Record(), services, this, NullLogger.Instance, CancellationToken.None);
             await owner.Load(CancellationToken.None);
             if (Record().Status is SessionStatus.Running or SessionStatus.Rescheduling)

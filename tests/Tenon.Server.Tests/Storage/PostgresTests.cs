@@ -3,6 +3,7 @@ using Tenon.Server.Tests.Environments;
 using Tenon.Server.Tests.Events;
 using Tenon.Server.Tests.Harness;
 using Tenon.Server.Tests.Http;
+using Tenon.Server.Tests.Memory;
 using Tenon.Server.Tests.Sessions;
 using Tenon.Server.Tests.Skills;
 using Tenon.Server.Tests.Support;
@@ -36,6 +37,15 @@ public sealed class PostgresKillTests(PostgresServer postgres)
 
 public sealed class PostgresListTests(PostgresServer postgres)
     : ListTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresMemoryStoreTests(PostgresServer postgres)
+    : MemoryStoreTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresMemoryTests(PostgresServer postgres)
+    : MemoryTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresMemoryVersionTests(PostgresServer postgres)
+    : MemoryVersionTests(postgres.Server), IClassFixture<PostgresServer>;
 
 public sealed class PostgresSessionLifeTests(PostgresServer postgres)
     : SessionLifeTests(postgres.Server), IClassFixture<PostgresServer>;

@@ -265,6 +265,58 @@ public static class RefusalCases
         400 'latest' can be read, and nothing else: give the id of the version.
         DELETE /v1/skills/skill_x/versions/skver_x
         404 Version 'skver_x' of skill 'skill_x' was not found.
+        POST /v1/sessions {"resources":[{"type":"memory_store"}]}
+        400 resources.0.memory_store_id: field required
+        POST /v1/sessions {"resources":[{"type":"memory_store","memory_store_id":"memstore_x"}]}
+        400 resources.0.memory_store_id: memory store 'memstore_x' was not found.
+        POST /v1/sessions {"resources":[{"type":"memory_store","memory_store_id":"{archived_store}"}]}
+        400 resources.0.memory_store_id: memory store '{archived_store}' is archived.
+        POST /v1/sessions {"resources":[{"type":"memory_store","memory_store_id":"{store}","access":"x"}]}
+        400 resources.0.access: 'x' is neither read_write nor read_only.
+        POST /v1/sessions/{session}/resources {"type":"memory_store","memory_store_id":"{store}"}
+        400 type: a memory store is attached when the session is created, and not later.
+        POST /v1/memory_stores {"name":""}
+        400 name: must have 1 to 255 characters.
+        POST /v1/memory_stores {"name":"a\nb"}
+        400 name: must not have control characters.
+        POST /v1/memory_stores/{archived_store} {"name":"n"}
+        400 Memory store '{archived_store}' is archived: what is in it can be read and deleted, and not changed.
+        GET /v1/memory_stores/memstore_x
+        404 Memory store 'memstore_x' was not found.
+        POST /v1/memory_stores/{store}/memories {"path":"/a"}
+        400 content: field required
+        POST /v1/memory_stores/{store}/memories {"path":"/a","content":null}
+        400 content: null is not allowed
+        POST /v1/memory_stores/{store}/memories {"path":"a","content":""}
+        400 path: must start with '/' and name something.
+        POST /v1/memory_stores/{store}/memories {"path":"/a/../b","content":""}
+        400 path: must not have segments that are empty, '.' or '..'.
+        POST /v1/memory_stores/{store}/memories {"path":"/a\u0000","content":""}
+        400 path: must not have control or format characters, or line or paragraph separators.
+        POST /v1/memory_stores/{store}/memories {"path":"/e\u0301","content":""}
+        400 path: must be in Unicode Normalization Form C.
+        POST /v1/memory_stores/{store}/memories/{memory} {"precondition":{"type":"x"}}
+        400 precondition.type: 'x' is not content_sha256.
+        POST /v1/memory_stores/{store}/memories/{memory} {"precondition":{"type":"content_sha256","content_sha256":"X"}}
+        400 precondition.content_sha256: must be 64 lowercase hexadecimal characters.
+        DELETE /v1/memory_stores/{store}/memories/{memory}?expected_content_sha256=x
+        400 expected_content_sha256: must be 64 lowercase hexadecimal characters.
+        GET /v1/memory_stores/{store}/memories/mem_x
+        404 Memory 'mem_x' was not found.
+        GET /v1/memory_stores/{store}/memories?depth=2
+        400 depth: '2' is not a number from 0 to 1.
+        GET /v1/memory_stores/{store}/memories?path_prefix=/a
+        400 path_prefix: must start and end with '/'.
+        GET /v1/memory_stores/{store}/memories?view=x
+        400 view: 'x' is neither basic nor full.
+        GET /v1/memory_stores/{store}/memory_versions?operation=x
+        400 operation: 'x' is not one of created, modified, deleted.
+        GET /v1/memory_stores/{store}/memory_versions/memver_x
+        404 Memory version 'memver_x' was not found.
+        POST /v1/memory_stores/{store}/memory_versions/{version}/redact
+        409 Memory version '{version}' is what its memory has now.
+        GET /v1/memory_stores/{store}/search?q=
+        400 q: must have words, and at most 256 characters.
         GET /v1/sessions?agent_version=1
         400 agent_version: needs agent_id.
         POST /v1/sessions/{session}/threads/{thread}/archive

@@ -262,6 +262,169 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.ToTable("log", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.MemoryRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Path")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("path")
+                        .UseCollation("C");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("sha256")
+                        .UseCollation("C");
+
+                    b.Property<long>("Size")
+                        .HasColumnType("bigint")
+                        .HasColumnName("size");
+
+                    b.Property<string>("StoreId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("store_id")
+                        .UseCollation("C");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("VersionId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("version_id")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("StoreId", "Path")
+                        .IsUnique();
+
+                    b.ToTable("memory", (string)null);
+                });
+
+            modelBuilder.Entity("Tenon.Server.Storage.MemoryStoreRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("archived_at");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body")
+                        .UseCollation("C");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("Revision")
+                        .HasColumnType("bigint")
+                        .HasColumnName("revision");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("memory_store", (string)null);
+                });
+
+            modelBuilder.Entity("Tenon.Server.Storage.MemoryVersionRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<string>("ActorId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("ActorType")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor_type")
+                        .UseCollation("C");
+
+                    b.Property<byte[]>("Content")
+                        .HasColumnType("bytea")
+                        .HasColumnName("content");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("MemoryId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("memory_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("Operation")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("operation")
+                        .UseCollation("C");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("text")
+                        .HasColumnName("path")
+                        .UseCollation("C");
+
+                    b.Property<long?>("RedactedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("redacted_at");
+
+                    b.Property<string>("RedactedId")
+                        .HasColumnType("text")
+                        .HasColumnName("redacted_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("RedactedType")
+                        .HasColumnType("text")
+                        .HasColumnName("redacted_type")
+                        .UseCollation("C");
+
+                    b.Property<string>("Sha256")
+                        .HasColumnType("text")
+                        .HasColumnName("sha256")
+                        .UseCollation("C");
+
+                    b.Property<long?>("Size")
+                        .HasColumnType("bigint")
+                        .HasColumnName("size");
+
+                    b.Property<string>("StoreId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("store_id")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("StoreId", "Id");
+
+                    b.HasIndex("MemoryId", "Id", "CreatedAt");
+
+                    b.ToTable("memory_version", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.OutputRow", b =>
                 {
                     b.Property<string>("SessionId")
@@ -335,6 +498,25 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.HasIndex("SessionId");
 
                     b.ToTable("repository_token", (string)null);
+                });
+
+            modelBuilder.Entity("Tenon.Server.Storage.SessionMemoryRow", b =>
+                {
+                    b.Property<string>("SessionId")
+                        .HasColumnType("text")
+                        .HasColumnName("session_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("StoreId")
+                        .HasColumnType("text")
+                        .HasColumnName("store_id")
+                        .UseCollation("C");
+
+                    b.HasKey("SessionId", "StoreId");
+
+                    b.HasIndex("StoreId");
+
+                    b.ToTable("session_memory", (string)null);
                 });
 
             modelBuilder.Entity("Tenon.Server.Storage.SessionRow", b =>

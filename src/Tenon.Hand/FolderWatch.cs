@@ -5,22 +5,28 @@ using Tenon.Wire.Hand;
 namespace Tenon.Hand;
 
 /// <summary>
-/// Sleeps until something in the outputs folder has been written and closed, moved or removed, and then says so to
-/// every server that is connected. What it was, the server looks up: this is a hint, and never more.
+/// Sleeps until something in a folder has been written and closed, moved or removed, and then says so to every server
+/// that is connected. What it was, the server looks up: this is a hint, and never more.
 /// </summary>
 /// <remarks>
 /// A file that is written to and stays open says nothing, so that half of one is not looked at for its own sake. Where
-/// the kernel gives no watch, the folder is looked at when the session goes idle and when its files are listed.
+/// the kernel gives no watch, the server looks at other times: after a call, when the session goes idle, when somebody
+/// asks.
 /// </remarks>
-internal sealed unsafe class OutputsWatch
+/// <param name="word">One of <see cref="HandEvents"/>.</param>
+internal sealed unsafe class FolderWatch(string folder, string word)
 {
-    private const string Folder = "/mnt/session/outputs";
+    /// <summary>Where the session's deliverables are.</summary>
+    public const string Outputs = "/mnt/session/outputs";
 
-    /// <summary>Folders that are watched: the files that the server shows lie in fewer.</summary>
-    private const int FoldersMax = 1_000;
+    /// <summary>Holds one folder for each memory store.</summary>
+    public const string Memory = "/mnt/memory";
 
-    /// <summary>What lies deeper is not shown.</summary>
-    private const int DepthMax = 16;
+    /// <summary>Folders that are watched: the files that the server takes lie in fewer, but for an odd store.</summary>
+    private const int FoldersMax = 2_000;
+
+    /// <summary>A memory's path has 20 parts below its store's folder; what lies deeper is nowhere taken.</summary>
+    private const int DepthMax = 21;
 
     /// <summary>A burst is one word: it has ended when nothing comes for so long.</summary>
     private const int QuietMs = 100;
@@ -55,13 +61,10 @@ internal sealed unsafe class OutputsWatch
 
     public void Start() => new Thread(Run, 256 * 1024) { IsBackground = true }.Start();
 
-    /// <summary>Serves a connection, which hears of changes as long as it lasts.</summary>
-    public void Serve(Connection connection)
-    {
-        _servers.TryAdd(connection, true);
-        connection.Serve();
-        _servers.TryRemove(connection, out _);
-    }
+    /// <summary>Tells a connection of changes from now on.</summary>
+    public void Add(Connection connection) => _servers.TryAdd(connection, true);
+
+    public void Remove(Connection connection) => _servers.TryRemove(connection, out _);
 
     private void Run()
     {
@@ -86,7 +89,7 @@ internal sealed unsafe class OutputsWatch
             {
                 foreach (var server in _servers.Keys)
                 {
-                    server.Tell(HandEvents.OutputsWritten);
+                    server.Tell(word);
                 }
             }
         }
@@ -105,7 +108,7 @@ internal sealed unsafe class OutputsWatch
         }
 
         var folders = 0;
-        Watch(watch, Folder, 0, ref folders);
+        Watch(watch, folder, 0, ref folders);
         if (_watch >= 0)
         {
             _ = Kernel.Close(_watch);
@@ -114,16 +117,16 @@ internal sealed unsafe class OutputsWatch
         _watch = watch;
     }
 
-    private static void Watch(int watch, string folder, int depth, ref int folders)
+    private static void Watch(int watch, string path, int depth, ref int folders)
     {
-        if (folders++ == FoldersMax || depth > DepthMax || Kernel.Watch(watch, folder, Wanted) < 0)
+        if (folders++ == FoldersMax || depth > DepthMax || Kernel.Watch(watch, path, Wanted) < 0)
         {
             return;
         }
 
         try
         {
-            foreach (var inner in Directory.EnumerateDirectories(folder, "*", Folders))
+            foreach (var inner in Directory.EnumerateDirectories(path, "*", Folders))
             {
                 Watch(watch, inner, depth + 1, ref folders);
                 if (folders >= FoldersMax)
