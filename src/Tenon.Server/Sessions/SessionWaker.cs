@@ -16,9 +16,9 @@ namespace Tenon.Server.Sessions;
 /// </summary>
 public sealed partial class SessionWaker(
     IDatabase database, SessionStore store, FileStore files, SkillStore skills, MemoryStore memories,
-    EgressStore egress,
-    EgressProxy proxy, SandboxProvider sandboxes, IGrainFactory grains, Feed feed, VaultKeyCheck vaultKeys,
-    RepositoryTokenStore repositoryTokens, IHostApplicationLifetime lifetime, ILogger<SessionWaker> logger)
+    EgressStore egress, EgressProxy proxy, SandboxProvider sandboxes, IGrainFactory grains, Feed feed,
+    VaultKeyCheck vaultKeys, RepositoryTokenStore repositoryTokens, IHostApplicationLifetime lifetime,
+    ILogger<SessionWaker> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
     /// <summary>
