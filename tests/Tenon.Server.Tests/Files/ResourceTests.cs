@@ -144,10 +144,8 @@ public sealed class ResourceTests(TestServer server)
     }
 
     [Fact]
-    public async Task Kinds_that_are_not_there_yet_are_refused_and_so_are_unknown_ones()
+    public async Task Unknown_kinds_are_refused()
     {
-        (await Create("""{"type":"memory_store","memory_store_id":"memstore_1"}"""))
-            .Refused(400, "resources.0.type: memory stores are not supported");
         (await Create("""{"type":"x"}""")).Refused(400, "resources.0.type: 'x' is not one of file,");
         (await Create("""{"type":"file"}""")).Refused(400, "resources.0.file_id: field required");
         (await Create("null")).Refused(400, "resources.0: null is not allowed");

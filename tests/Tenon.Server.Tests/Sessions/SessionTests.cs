@@ -100,7 +100,6 @@ public abstract class SessionTests(TestServer server)
 
     [Theory]
     [InlineData(
-        "\"resources\":[{\"type\":\"memory_store\"}]", "resources.0.type: memory stores are not supported")]
     [InlineData(
         "\"initial_events\":[{\"type\":\"user.define_outcome\",\"description\":\"d\",\"rubric\":{}}]",
         "initial_events.0: outcomes are not supported by this version of Tenon")]
