@@ -100,7 +100,6 @@ public abstract class SessionTests(TestServer server)
 
     [Theory]
     [InlineData(
-    [InlineData(
         "\"initial_events\":[{\"type\":\"user.define_outcome\",\"description\":\"d\",\"rubric\":{}}]",
         "initial_events.0: outcomes are not supported by this version of Tenon")]
     [InlineData(
