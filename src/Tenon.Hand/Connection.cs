@@ -91,7 +91,8 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
                 _ = Save(request.Id);
                 break;
             case { Verb: HandVerbs.Call, ToolUseId: { Length: > 0 } id, Tool: { } tool }:
-                _ = Answer(request.Id, receipts.Call(id, tool, request.Input ?? default));
+                _ = Answer(request.Id, receipts.Call(
+                    id, request.Shell, new ToolInput(tool, request.Input ?? default)));
                 break;
             case { Verb: HandVerbs.Cancel, ToolUseId: { } id }:
                 receipts.Cancel(id);

@@ -19,7 +19,7 @@ internal sealed class Receipts(Toolbox tools)
     private long _keptBytes;
     private int _kept;
 
-    public Task<ToolAnswer> Call(string toolUseId, string tool, JsonElement input)
+    public Task<ToolAnswer> Call(string toolUseId, string? shell, ToolInput input)
     {
         Receipt receipt;
         lock (_gate)
@@ -33,7 +33,7 @@ internal sealed class Receipts(Toolbox tools)
             _receipts.Add(toolUseId, receipt);
         }
 
-        _ = Run(receipt, tool, input);
+        _ = Run(receipt, shell, input);
         return receipt.Answer.Task;
     }
 
@@ -63,14 +63,14 @@ internal sealed class Receipts(Toolbox tools)
     /// <inheritdoc cref="Toolbox.Save"/>
     public Task Save() => tools.Save();
 
-    private async Task Run(Receipt receipt, string tool, JsonElement input)
+    private async Task Run(Receipt receipt, string? shell, ToolInput input)
     {
         // Off the connection's thread, which has other requests to read.
         await Task.Yield();
         ToolAnswer answer;
         try
         {
-            answer = await tools.Run(receipt.ToolUseId, new ToolInput(tool, input), receipt.Cancellation.Token);
+            answer = await tools.Run(receipt.ToolUseId, shell, input, receipt.Cancellation.Token);
         }
         catch (ToolFault fault)
         {
@@ -85,7 +85,7 @@ internal sealed class Receipts(Toolbox tools)
         catch (Exception exception)
         {
             // Whatever a tool meets, the hand goes on and the model hears of it: a lost call would hang the session.
-            answer = ToolAnswer.Error($"{tool}: {exception.Message}");
+            answer = ToolAnswer.Error($"{input.Tool}: {exception.Message}");
         }
 
         lock (_gate)

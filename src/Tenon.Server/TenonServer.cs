@@ -109,6 +109,9 @@ public static class TenonServer
         services.AddSingleton<SkillStore>();
         services.AddSingleton<SkillCatalog>();
         services.AddSingleton<SkillChoiceRules>();
+        services.AddSingleton<RosterRules>();
+        services.AddSingleton<AgentChoices>();
+        services.AddSingleton<SessionRosterRules>();
         services.AddSingleton<MemoryStore>();
         services.AddSingleton<SessionStore>();
     }

@@ -115,6 +115,10 @@ public static class WireJson
 [JsonSerializable(typeof(SessionResource))]
 [JsonSerializable(typeof(Page<SessionResource>))]
 [JsonSerializable(typeof(SessionThread))]
+[JsonSerializable(typeof(ThreadAgent))]
+[JsonSerializable(typeof(SavedAgent))]
+[JsonSerializable(typeof(InlineAgent))]
+[JsonSerializable(typeof(Advisor))]
 [JsonSerializable(typeof(TwoWayPage<Session>))]
 [JsonSerializable(typeof(Page<SessionThread>))]
 // Events

@@ -15,6 +15,34 @@ internal sealed class ProcessTable(Children children)
     /// </summary>
     private const int KillRoundsMax = 500;
 
+    private static bool DescendsFrom(int pid, IReadOnlySet<int> shells)
+    {
+        for (var at = pid; shells.Count > 0 && at > Init; at = ParentOf(at))
+        {
+            if (shells.Contains(at))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static int ParentOf(int pid)
+    {
+        try
+        {
+            // The name in brackets may hold anything, so the fields are counted from its end (proc(5)).
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            return int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It is gone meanwhile.
+            return 0;
+        }
+    }
+
     public static HashSet<int> Snapshot()
     {
         var pids = new HashSet<int>();
@@ -30,15 +58,20 @@ internal sealed class ProcessTable(Children children)
         return pids;
     }
 
-    /// <summary>Kills every process that is neither spared, nor the hand, nor a running file tool's.</summary>
-    public void KillAllBut(IReadOnlySet<int> spared)
+    /// <summary>
+    /// Kills every process that is neither spared, nor the hand, nor a running file tool's, nor of another shell that
+    /// works meanwhile.
+    /// </summary>
+    /// <param name="others">The other shells. What they started is theirs as long as its parents live.</param>
+    public void KillAllBut(IReadOnlySet<int> spared, IReadOnlySet<int> others)
     {
         for (var round = 0; round < KillRoundsMax; round++)
         {
             var found = false;
             foreach (var pid in Snapshot())
             {
-                if (pid != Init && pid != Environment.ProcessId && !spared.Contains(pid) && !children.IsTool(pid))
+                if (pid != Init && pid != Environment.ProcessId && !spared.Contains(pid) && !children.IsTool(pid)
+                    && !DescendsFrom(pid, others))
                 {
                     found |= Kernel.Kill(pid, Kernel.SignalKill) == 0;
                 }

@@ -4,8 +4,7 @@ using Tenon.Wire.Hand;
 namespace Tenon.Hand.Tools;
 
 /// <summary>
-/// <c>bash</c>: one shell for the session, so that its directory, variables, functions and jobs last from call to
-/// call. Calls wait for each other. When a command must be killed, everything that it started is killed, what earlier
+/// <c>bash</c>: a shell, so that its directory, variables, functions and jobs last from call to call. Calls wait for each other. When a command must be killed, everything that it started is killed, what earlier
 /// commands left running is not, and a fresh shell starts where the old one stood.
 /// </summary>
 internal sealed class BashTool : IDisposable
@@ -15,6 +14,8 @@ internal sealed class BashTool : IDisposable
     private static readonly HashSet<int> Nobody = [];
 
     private readonly Children _children;
+    private readonly Func<BashTool, IReadOnlySet<int>> _others;
+    private readonly bool _isKept;
 
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly ProcessTable _processes;
@@ -24,14 +25,19 @@ internal sealed class BashTool : IDisposable
     private bool _isSaved = true;
     private string _directory = Roots.Workspace;
 
-    public BashTool(Children children)
+    /// <param name="others">The shells that work beside one.</param>
+    /// <param name="isKept">Whether its state is kept for the sandbox's next life.</param>
+    public BashTool(Children children, Func<BashTool, IReadOnlySet<int>> others, bool isKept)
     {
-        _children = children;
+        (_children, _others, _isKept) = (children, others, isKept);
         _processes = new ProcessTable(children);
 
         // At once, with nothing to save: so the thread that timers need is there before a command takes all others.
         _quiet = new Timer(_ => _ = Save(), null, 0, Timeout.Infinite);
     }
+
+    /// <summary>The shell's process; null when there is none.</summary>
+    public int? Pid => _shell is { Alive: true } shell ? shell.Child.Pid : null;
 
     public async Task<ToolAnswer> Run(ToolInput input, string toolUseId, CancellationToken cancellationToken)
     {
@@ -54,7 +60,11 @@ internal sealed class BashTool : IDisposable
             if (restart)
             {
                 Kill(Nobody);
-                ShellState.Drop();
+                if (_isKept)
+                {
+                    ShellState.Drop();
+                }
+
                 (_isFirst, _isSaved) = (false, true);
                 _directory = Roots.Workspace;
             }
@@ -75,7 +85,7 @@ internal sealed class BashTool : IDisposable
         await _turn.WaitAsync();
         try
         {
-            if (_isSaved || _shell is not { Alive: true } shell || !ShellState.Prepare())
+            if (!_isKept || _isSaved || _shell is not { Alive: true } shell || !ShellState.Prepare())
             {
                 return;
             }
@@ -126,7 +136,7 @@ internal sealed class BashTool : IDisposable
         {
             _shell?.Close();
             _shell = new BashShell(_children, Directory.Exists(_directory) ? _directory : Roots.Workspace,
-                _isFirst && ShellState.WasKept ? ShellState.Load : "");
+                _isKept && _isFirst && ShellState.WasKept ? ShellState.Load : "");
             _isFirst = false;
         }
 
@@ -184,7 +194,7 @@ internal sealed class BashTool : IDisposable
             _shell = null;
         }
 
-        _processes.KillAllBut(spared);
+        _processes.KillAllBut(spared, _others(this));
     }
 
     private static string? DirectoryOf(int pid)

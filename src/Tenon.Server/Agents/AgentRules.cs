@@ -16,7 +16,6 @@ public static partial class AgentRules
     private const int McpNameMax = 255;
     private const int UrlMax = 2_048;
     private const int SkillsMax = 500;
-    private const int RosterMax = 20;
 
     private static readonly string[] Efforts = ["low", "medium", "high", "xhigh", "max"];
     private static readonly string[] Policies =
@@ -34,7 +33,6 @@ public static partial class AgentRules
         CheckSkills(agent.Skills);
         CheckIdentity(agent.ExecutionIdentity);
         Metadata.Check(agent.Metadata);
-        CheckRoster(agent.Multiagent);
         return agent with
         {
             Description = Cleared(agent.Description),
@@ -235,26 +233,6 @@ public static partial class AgentRules
             }
 
             Length($"skills.{i}.skill_id", skills[i].SkillId, 1, NameMax);
-        }
-    }
-
-    private static void CheckRoster(JsonElement? multiagent)
-    {
-        if (multiagent is not { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } given)
-        {
-            return;
-        }
-
-        var type = WebToolRules.Text(given, "type");
-        if (type is not ("coordinator" or "multiagent_20261001"))
-        {
-            throw ApiException.Invalid("multiagent.type", "must be coordinator or multiagent_20261001.");
-        }
-
-        if (type == "coordinator" && !(given.TryGetProperty("agents", out var agents)
-            && agents.ValueKind == JsonValueKind.Array && agents.GetArrayLength() is > 0 and <= RosterMax))
-        {
-            throw ApiException.Invalid("multiagent.agents", $"must be a list of 1 to {RosterMax} agents.");
         }
     }
 

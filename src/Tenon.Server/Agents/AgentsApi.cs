@@ -25,7 +25,7 @@ public static class AgentsApi
     }
 
     private static async Task<IResult> Create(
-        HttpRequest request, AgentStore store, SkillChoiceRules skills, IdSource ids, TimeProvider clock,
+        HttpRequest request, AgentStore store, AgentChoices choices, IdSource ids, TimeProvider clock,
         CancellationToken cancellationToken)
     {
         var body = await request.Read(WireJson.Default.AgentCreate);
@@ -47,7 +47,9 @@ public static class AgentsApi
             CreatedAt = now,
             UpdatedAt = now,
         });
-        agent = agent with { Skills = await skills.Resolve("skills", agent.Skills, cancellationToken) };
+        agent = agent with { Skills = await choices.Skills.Resolve("skills", agent.Skills, cancellationToken) };
+        RosterRules.CheckNames(agent);
+        agent = await choices.Rosters.Resolve(agent, stored: null, cancellationToken);
         await store.Insert(agent, cancellationToken);
         return Body.Json(agent, WireJson.Default.Agent);
     }
@@ -60,7 +62,7 @@ public static class AgentsApi
     }
 
     private static async Task<IResult> Update(
-        string id, HttpRequest request, AgentStore store, SkillChoiceRules skills, TimeProvider clock,
+        string id, HttpRequest request, AgentStore store, AgentChoices choices, TimeProvider clock,
         CancellationToken cancellationToken)
     {
         var body = await request.Read(WireJson.Default.AgentUpdate);
@@ -84,7 +86,13 @@ public static class AgentsApi
         if (body.Skills.IsGiven)
         {
             // Those that stay were resolved before, and may be gone by now.
-            next = next with { Skills = await skills.Resolve("skills", next.Skills, cancellationToken) };
+            next = next with { Skills = await choices.Skills.Resolve("skills", next.Skills, cancellationToken) };
+        }
+
+        RosterRules.CheckNames(next);
+        if (body.Multiagent.IsGiven)
+        {
+            next = await choices.Rosters.Resolve(next, stored.Multiagent, cancellationToken);
         }
 
         if (JsonSerializer.Serialize(next, WireJson.Default.Agent)
@@ -93,7 +101,7 @@ public static class AgentsApi
             return Body.Json(stored, WireJson.Default.Agent);
         }
 
-        next = next with { Version = stored.Version + 1, UpdatedAt = clock.GetUtcNow() };
+        next = RosterRules.Repin(next with { Version = stored.Version + 1, UpdatedAt = clock.GetUtcNow() });
         return await store.Update(next, cancellationToken)
             ? Body.Json(next, WireJson.Default.Agent)
             : throw VersionConflict(id, stored.Version, stored.Version + 1);
@@ -171,3 +179,6 @@ public static class AgentsApi
     private static ApiException VersionConflict(string id, int seen, int current) => ApiException.Conflict(
         $"Agent '{id}' is at version {current}, not {seen}: get it again and repeat the change.");
 }
+
+/// <summary>What an agent names that is kept elsewhere.</summary>
+public sealed record AgentChoices(SkillChoiceRules Skills, RosterRules Rosters);

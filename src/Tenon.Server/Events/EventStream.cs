@@ -17,8 +17,14 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
 
     private const int PageMax = 200;
 
+    /// <summary>The thread whose stream it is; that of the primary thread is the session's.</summary>
+    public required string Thread { get; init; }
+
     /// <summary>Resume after this sequence number; null opens at the present.</summary>
     public long? After { get; init; }
+
+    /// <summary>The thread may end before its session does, and the stream with it.</summary>
+    public bool EndsWithThread { get; init; }
 
     /// <summary>Event types whose previews are wanted.</summary>
     public IReadOnlySet<string> PreviewTypes { get; init; } = new HashSet<string>();
@@ -42,7 +48,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";
         var head = After ?? await log.Head(session, cancellationToken);
-        var reader = feed.Subscribe(session, After, head, PreviewTypes);
+        var reader = feed.Subscribe(session, After, head, PreviewTypes, Thread);
         try
         {
             await response.StartAsync(cancellationToken);
@@ -140,7 +146,12 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
             // A preview that was made before this entry goes first, unless its event is already whole.
             WritePreviews(reader, output);
             reader.Cursor = entry.Seq;
-            if (entry.Internal)
+            if (entry.Thread != Thread && entry.Type is "session.deleted" or "session.status_terminated")
+            {
+                return (reader.Cursor != before, true);
+            }
+
+            if (entry.Internal || entry.Thread != Thread)
             {
                 continue;
             }
@@ -152,7 +163,8 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
                 _openPreviews.Clear();
             }
 
-            if (entry.Type is "session.deleted" or "session.status_terminated")
+            if (entry.Type is "session.deleted" or "session.status_terminated"
+                || (EndsWithThread && entry.Type == "session.thread_status_terminated"))
             {
                 return (true, true);
             }

@@ -78,10 +78,12 @@ public sealed class Feed(TimeProvider clock)
     /// Opens a reader. Its cursor is <paramref name="after"/>, or else the start of a turn nobody has seen,
     /// or else <paramref name="head"/>, the log's end as it was before this call.
     /// </summary>
-    public FeedReader Subscribe(string session, long? after, long head, IReadOnlySet<string> previewTypes)
+    /// <param name="thread">The thread whose previews are wanted; null for those of all.</param>
+    public FeedReader Subscribe(
+        string session, long? after, long head, IReadOnlySet<string> previewTypes, string? thread = null)
     {
         using var held = Hold(session);
-        var reader = new FeedReader(held.Feed, previewTypes);
+        var reader = new FeedReader(held.Feed, thread, previewTypes);
         held.Feed.Add(reader, after, head, clock.GetUtcNow());
         return reader;
     }

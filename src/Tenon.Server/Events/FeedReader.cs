@@ -4,11 +4,13 @@ using System.Threading.Tasks.Sources;
 namespace Tenon.Server.Events;
 
 /// <summary>Part of an event that is still being made. Never stored.</summary>
+/// <param name="Thread">The thread that makes it.</param>
 /// <param name="AfterSeq">The log's end when it was made: what stands before it must be sent before it.</param>
 /// <param name="EventType"><c>agent.message</c> or <c>agent.thinking</c>.</param>
 /// <param name="Name"><c>event_start</c> or <c>event_delta</c>.</param>
 /// <param name="Body">Its wire JSON.</param>
-public sealed record Preview(long AfterSeq, string EventId, string EventType, string Name, string Body);
+public sealed record Preview(
+    string Thread, long AfterSeq, string EventId, string EventType, string Name, string Body);
 
 /// <summary>
 /// One stream's place in the log, its wake-up call and its previews. Only the stream moves the cursor, and waits.
@@ -34,11 +36,14 @@ public sealed class FeedReader : IValueTaskSource
     private int _state = Awake;
     private string? _shedEventId;
 
-    internal FeedReader(SessionFeed feed, IReadOnlySet<string> previewTypes)
+    internal FeedReader(SessionFeed feed, string? thread, IReadOnlySet<string> previewTypes)
     {
-        (_feed, _previewTypes) = (feed, previewTypes);
+        (_feed, Thread, _previewTypes) = (feed, thread, previewTypes);
         _previews = previewTypes.Count > 0 ? Channel.CreateBounded<Preview>(PreviewsMax) : null;
     }
+
+    /// <summary>The one thread whose previews are wanted; null for those of all.</summary>
+    public string? Thread { get; }
 
     /// <summary>The last sequence number that was sent.</summary>
     public long Cursor { get; set; }
@@ -97,7 +102,8 @@ public sealed class FeedReader : IValueTaskSource
     /// <summary>Passes a preview on if it is wanted, and says as <see cref="Call"/> whether it slept.</summary>
     internal bool Offer(Preview preview)
     {
-        if (!_previewTypes.Contains(preview.EventType) || preview.EventId == _shedEventId)
+        if (!_previewTypes.Contains(preview.EventType) || preview.EventId == _shedEventId
+            || (Thread is not null && Thread != preview.Thread))
         {
             return false;
         }

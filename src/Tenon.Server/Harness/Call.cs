@@ -28,6 +28,12 @@ public sealed record Call
     /// <summary>The tool of an MCP server that it calls; null for all others.</summary>
     public McpTarget? Mcp { get; set; }
 
+    /// <summary>Whether it is one of the platform's own tools, which the harness itself answers.</summary>
+    public bool IsPlatform { get; init; }
+
+    /// <summary>The thread whose end it waits for; null when it waits for none.</summary>
+    public string? AwaitsThread { get; set; }
+
     /// <summary><c>allow ask deny</c>, as first evaluated.</summary>
     public string Permission { get; set; } = "allow";
 
@@ -44,7 +50,10 @@ public sealed record Call
     public bool IsDenied => IsOpen && !IsCustom && (Permission == "deny" || Confirmed == false);
 
     /// <summary>Whether it may run beside others.</summary>
-    public bool IsParallel => Mcp is not null || BuiltinTools.IsParallel(Name);
+    public bool IsParallel => !IsPlatform && (Mcp is not null || BuiltinTools.IsParallel(Name));
+
+    /// <summary>Whether the harness can move it on now.</summary>
+    public bool CanRun => IsOpen && !WaitsForClient && AwaitsThread is null;
 
     /// <summary>Nothing but the client can move it on.</summary>
     public bool WaitsForClient => Awaits is not null;

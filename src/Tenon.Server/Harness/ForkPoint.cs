@@ -20,7 +20,8 @@ public sealed class ForkPoint(string? eventId)
         "session.status_idle",
     ];
 
-    private readonly History _history = new();
+    private readonly SessionHistory _session = new();
+    private readonly Dictionary<string, History> _threads = new(StringComparer.Ordinal);
     private bool _goesOn;
 
     /// <summary>Whether the wanted event was met.</summary>
@@ -31,11 +32,18 @@ public sealed class ForkPoint(string? eventId)
 
     /// <summary>Those of the session's own files at or before the cut, newest first.</summary>
     public IEnumerable<SnapshotTaken> Snapshots =>
-        _history.Snapshots.Where(snapshot => snapshot.At <= Seq).OrderByDescending(snapshot => snapshot.At);
+        _session.Snapshots.Where(snapshot => snapshot.At <= Seq).OrderByDescending(snapshot => snapshot.At);
 
     public void Take(LogEntry entry)
     {
-        _history.Apply(entry, SessionLog.Decode(entry));
+        var content = LogCodec.Decode(entry);
+        _session.Apply(entry, content);
+        if (!_threads.TryGetValue(entry.Thread, out var thread))
+        {
+            _threads.Add(entry.Thread, thread = new History(entry.Thread, _session));
+        }
+
+        thread.Apply(entry, content);
         if (entry.Id == eventId)
         {
             // An event that waited stands here once more, as it took effect.
@@ -54,9 +62,10 @@ public sealed class ForkPoint(string? eventId)
     }
 
     private bool IsQuiet(string type) =>
-        _history is { OpenRequestId: null, Waiting.Count: 0 }
-        && _history.Round.All(call => !call.IsOpen)
-        && _history.Status is not (SessionStatus.Terminated or SessionStatus.Deleted)
+        _threads.Values.All(thread => thread is { OpenRequestId: null, Waiting.Count: 0 }
+            && thread.Round.All(call => !call.IsOpen))
+        && _session.Status is not (SessionStatus.Terminated or SessionStatus.Deleted)
         && type is not (LogTypes.ModelAnswer or "session.thread_status_idle" or "session.usage"
-            or "session.thread_status_terminated");
+            or "session.thread_status_terminated" or "session.thread_created" or LogTypes.ThreadStarted
+            or "agent.thread_message_sent");
 }

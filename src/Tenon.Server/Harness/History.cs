@@ -10,11 +10,13 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Server.Harness;
 
 /// <summary>
-/// What a session's log says: the conversation as the model gets it, the calls that are open, the inputs that wait,
-/// and what was used. A fold over the entries, so a restart that reads the log stands exactly where the last owner
-/// stood.
+/// What a session's log says of one of its threads: the conversation as the model gets it, the calls that are open, the
+/// inputs that wait, and what was used. A fold over the entries, so a restart that reads the log stands exactly where
+/// the last owner stood.
 /// </summary>
-public sealed class History
+/// <param name="threadId">The thread's; entries of others that are shown in its stream change nothing of it.</param>
+/// <param name="session">What all threads share.</param>
+public sealed class History(string threadId, SessionHistory session)
 {
     /// <summary>A compaction helped when the conversation comes below this share of what it was.</summary>
     private const double ShorterShare = 0.8;
@@ -24,12 +26,13 @@ public sealed class History
     private readonly List<ModelMessage> _messages = [];
     private readonly List<SessionEvent> _waiting = [];
     private List<Call> _round = [];
-    private readonly List<SnapshotTaken> _snapshots = [];
     private long? _tokensBeforeCompaction;
-    private long _usedAt;
 
-    /// <summary>The last sequence number folded in.</summary>
-    public long Seq { get; private set; }
+    /// <summary>The last sequence number folded in, of whatever thread it is.</summary>
+    public long Seq => session.Seq;
+
+    /// <summary>What all threads share.</summary>
+    public SessionHistory Session => session;
 
     public string Status { get; private set; } = SessionStatus.Idle;
 
@@ -60,26 +63,21 @@ public sealed class History
     /// <summary>The model that this turn has fallen back to; null while it asks the agent's own.</summary>
     public string? Fallback { get; private set; }
 
+    /// <summary>Nothing can go on before another thread has: calls wait for it, and nothing has interrupted them.</summary>
+    public bool IsSuspended => _round.Exists(call => call is { IsOpen: true, AwaitsThread: not null })
+        && !_round.Exists(call => call.CanRun) && !_waiting.Exists(waiting => waiting is UserInterrupt);
+
     /// <summary>Answers with calls since the user's last input.</summary>
     public int ToolRounds { get; private set; }
 
-    /// <summary>The life of the sandbox that calls were last sent to; null when none ever was.</summary>
-    public string? SandboxInstance { get; private set; }
-
-    /// <summary>What the model has not been told yet of that life; null when there is nothing.</summary>
+    /// <summary>What the model has not been told yet of the sandbox's life; null when there is nothing.</summary>
     public string? SandboxNotice { get; private set; }
 
-    /// <summary>What the model was last told of what was put into the sandbox.</summary>
-    public string? SandboxProvision { get; private set; }
-
-    /// <summary>The snapshots of the session's files, oldest first.</summary>
-    public IReadOnlyList<SnapshotTaken> Snapshots => _snapshots;
-
-    /// <summary>Whether a tool has run in the sandbox since the last snapshot.</summary>
-    public bool IsSnapshotDue => _usedAt > (_snapshots.Count > 0 ? _snapshots[^1].At : 0);
-
-    /// <summary>Why the session last went idle; null before that and while it runs.</summary>
+    /// <summary>Why the thread last went idle; null before that and while it runs.</summary>
     public StopReason? StopReason { get; private set; }
+
+    /// <summary>What its last idle said of a refusal; null when it was none.</summary>
+    public StopDetails? StopDetails { get; private set; }
 
     public UsageTotals Usage { get; } = new();
 
@@ -89,18 +87,11 @@ public sealed class History
     /// <summary>The URLs that the conversation has shown.</summary>
     public KnownUrls Urls { get; } = new();
 
-    /// <summary>Whether the client runs the sandbox tools, in an environment of its own (api B.5).</summary>
-    public bool IsSelfHosted { get; internal set; }
-
-    /// <summary>What the session may cost; null when it has no budget.</summary>
-    public Budget? Budget { get; internal set; }
-
     /// <summary>
     /// Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.
     /// </summary>
     public void Apply(LogEntry entry, object content)
     {
-        Seq = entry.Seq;
         switch (content)
         {
             case ModelAnswer answer:
@@ -113,11 +104,7 @@ public sealed class History
                 (Fallback, FaultsInARow) = (switched.Model, 0);
                 break;
             case SandboxOpened opened:
-                (SandboxInstance, SandboxNotice) = (opened.Instance, opened.Notice);
-                SandboxProvision = opened.Provision ?? SandboxProvision;
-                break;
-            case SnapshotTaken snapshot:
-                _snapshots.Add(snapshot);
+                SandboxNotice = opened.Notice;
                 break;
             case McpListed listed:
                 Mcp.Apply(listed);
@@ -126,10 +113,17 @@ public sealed class History
                 Mcp.Apply(sent);
                 break;
             case Forked:
-                // Another session's snapshots, and what it used, stay its own.
-                _snapshots.Clear();
-                _usedAt = 0;
                 Usage.Reset(entry.At);
+                break;
+            case PlatformResult result:
+                Resolve(result.CallId, [ContentBlock.Of(result.Text)], result.IsError);
+                break;
+            case Consulted consulted:
+                With(consulted.CallId, call => call.AwaitsThread = consulted.ThreadId);
+                break;
+            case Told told:
+                AddUser([new ModelText(told.Text)]);
+                NeedsAnswer = true;
                 break;
             case SessionEvent @event:
                 ApplyEvent(@event, entry);
@@ -142,7 +136,7 @@ public sealed class History
         switch (@event)
         {
             case UserMessage or SystemMessage or UserInterrupt or UserToolConfirmation or UserCustomToolResult
-                or UserToolResult:
+                or UserToolResult or AgentThreadMessageReceived:
                 ApplyInput(@event);
                 break;
             case ModelRequestStart:
@@ -156,7 +150,7 @@ public sealed class History
             case AgentToolUse use:
                 With(use.Id!, call => (call.Permission, call.DenyMessage, call.ClientRuns) =
                     (use.EvaluatedPermission ?? "allow", Denial(use.EvaluatedPermission, use.Evaluation),
-                        IsSelfHosted && BuiltinTools.IsSandboxed(call.Name)));
+                        session.IsSelfHosted && BuiltinTools.IsSandboxed(call.Name)));
                 break;
             case AgentMcpToolUse use:
                 With(use.Id!, call => (call.Permission, call.DenyMessage, call.Mcp) =
@@ -175,9 +169,6 @@ public sealed class History
             case AgentMcpToolResult result:
                 Resolve(result.McpToolUseId, result.Content, result.IsError);
                 break;
-            case SessionUpdated updated:
-                Budget = updated.Budget.Or(Budget);
-                break;
             default:
                 ApplyStatus(@event, entry);
                 break;
@@ -192,7 +183,7 @@ public sealed class History
 
     private void ApplyCompaction(Compacted compacted)
     {
-        Usage.Add(compacted.Usage, compacted.IsUnpriced ? null : compacted.CostUsd);
+        AddUsage(compacted.Usage, compacted.IsUnpriced ? null : compacted.CostUsd);
         var kept = _messages.TakeLast(compacted.Kept).ToList();
         _messages.Clear();
         _messages.Add(new ModelMessage(ModelRole.User, [new ModelText(SummaryHeading + compacted.Summary)]));
@@ -239,6 +230,9 @@ public sealed class History
                 AddUser([.. message.Content.Select(ToModel)]);
                 Urls.Note(UrlSources.UserInput, message.Content);
                 break;
+            case AgentThreadMessageReceived message:
+                AddMessage(message);
+                break;
             case UserToolConfirmation confirmation:
                 With(confirmation.ToolUseId, call => (call.Confirmed, call.DenyMessage) =
                     (confirmation.Result == "allow", confirmation.DenyMessage));
@@ -253,45 +247,62 @@ public sealed class History
         }
     }
 
+    // The advisor's comes as the result of the call that asked for it.
+    private void AddMessage(AgentThreadMessageReceived message)
+    {
+        if (message.FromAgentName == ThreadAgent.AdvisorName)
+        {
+            return;
+        }
+
+        var from = message.FromAgentName is { } name
+            ? new ModelText($"[Message from the agent {name}, thread {message.FromSessionThreadId}]") : null;
+        AddUser([.. from is null ? [] : (ModelContent[])[from], .. message.Content.Select(ToModel)]);
+        NeedsAnswer = true;
+        if (from is null)
+        {
+            // A task begins anew. Answers of agents do not: who is asked again and again ends at its limit too.
+            ToolRounds = 0;
+        }
+    }
+
     private void ApplyStatus(SessionEvent @event, LogEntry entry)
     {
         switch (@event)
         {
-            case SessionStatusRunning:
+            case ThreadStatusRunning running when running.SessionThreadId == threadId:
                 if (Status == SessionStatus.Idle)
                 {
                     Mcp.Begin();
                 }
 
-                (Status, StopReason) = (SessionStatus.Running, null);
+                (Status, StopReason, StopDetails) = (SessionStatus.Running, null, null);
                 Usage.Start(entry.At);
                 break;
-            case SessionStatusRescheduled:
+            case ThreadStatusRescheduled rescheduled when rescheduled.SessionThreadId == threadId:
                 Status = SessionStatus.Rescheduling;
                 Usage.Stop(entry.At);
                 break;
-            case ThreadStatusIdle idle:
+            case ThreadStatusIdle idle when idle.SessionThreadId == threadId:
                 // What a budget holds back is asked when the budget is raised or removed.
                 NeedsAnswer &= idle.StopReason.Type == StopReason.BudgetReached.Type;
-                break;
-            case SessionStatusIdle idle:
-                (Status, StopReason) = (SessionStatus.Idle, idle.StopReason);
+                (Status, StopReason, StopDetails) = (SessionStatus.Idle, idle.StopReason, idle.StopDetails);
                 (Fallback, FaultsInARow) = (null, 0);
+                Usage.Stop(entry.At);
+                break;
+            case ThreadStatusTerminated ended when ended.SessionThreadId == threadId:
+                Status = SessionStatus.Terminated;
                 Usage.Stop(entry.At);
                 break;
             case SessionDeleted:
                 Status = SessionStatus.Deleted;
-                break;
-            case SessionStatusTerminated:
-                Status = SessionStatus.Terminated;
-                Usage.Stop(entry.At);
                 break;
         }
     }
 
     private void ApplyAnswer(ModelAnswer answer)
     {
-        Usage.Add(answer.Usage, answer.IsUnpriced ? null : answer.CostUsd);
+        AddUsage(answer.Usage, answer.IsUnpriced ? null : answer.CostUsd);
         NeedsAnswer = false;
         Mcp.Forget();
         if (answer.Content.Count == 0)
@@ -303,8 +314,18 @@ public sealed class History
         var uses = answer.Content.OfType<ModelToolUse>();
         _round = [.. uses.Zip(answer.CallIds, (use, id) => new Call
         {
-            Id = id, ProviderId = use.Id, Name = use.Name, Input = use.Input,
+            Id = id,
+            ProviderId = use.Id,
+            Name = use.Name,
+            Input = use.Input,
+            IsPlatform = answer.PlatformCallIds.Contains(id),
         })];
+    }
+
+    private void AddUsage(ModelUsage usage, decimal? costUsd)
+    {
+        Usage.Add(usage, costUsd);
+        session.Usage.Add(usage, costUsd);
     }
 
     // Only a search that was made is billed.
@@ -313,6 +334,7 @@ public sealed class History
         if (result.IsError != true && _round.Any(call => call.Id == result.ToolUseId && call.Name == "web_search"))
         {
             Usage.AddSearch();
+            session.Usage.AddSearch();
         }
     }
 
@@ -329,7 +351,7 @@ public sealed class History
     {
         if (_round.Any(call => call.Id == result.ToolUseId && BuiltinTools.IsSandboxed(call.Name)))
         {
-            _usedAt = Seq;
+            session.NoteUse(Seq);
         }
 
         if (result.Content is [.., TextBlock { Text: var text }] && text == SandboxNotice)
@@ -372,16 +394,4 @@ public sealed class History
 
     private static ModelContent ToModel(ContentBlock block) =>
         block is TextBlock text ? new ModelText(text.Text) : new ModelMedia(block);
-}
-
-/// <summary>The words of a session's status (api C.3).</summary>
-public static class SessionStatus
-{
-    public const string Idle = "idle";
-    public const string Running = "running";
-    public const string Rescheduling = "rescheduling";
-    public const string Terminated = "terminated";
-
-    /// <summary>Not on the wire: the row waits to be swept.</summary>
-    public const string Deleted = "deleted";
 }

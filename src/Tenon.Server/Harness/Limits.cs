@@ -41,4 +41,8 @@ public sealed record Limits
 
     /// <summary>Tools of one answer that run at the same time: more would only wait for the sandbox's cores.</summary>
     public int ParallelToolsMax { get; init; } = 8;
+
+    /// <summary>Threads beside the primary one that are not archived; advisors and workflow runs have limits of their
+    /// own (api C.9).</summary>
+    public int ThreadsMax { get; init; } = 25;
 }

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Wire;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
@@ -17,6 +18,10 @@ public static class LogTypes
     public const string Forked = "internal.forked";
     public const string McpListed = "internal.mcp_listed";
     public const string McpSent = "internal.mcp_sent";
+    public const string ThreadStarted = "internal.thread_started";
+    public const string PlatformResult = "internal.platform_result";
+    public const string Consulted = "internal.consulted";
+    public const string Told = "internal.told";
 }
 
 /// <summary>
@@ -31,6 +36,9 @@ public sealed record ModelAnswer
 
     /// <summary>The event ids of the calls in <see cref="Content"/>, in the same order.</summary>
     public required IReadOnlyList<string> CallIds { get; init; }
+
+    /// <summary>Those of them that call the platform's own tools, which no event shows.</summary>
+    public IReadOnlyList<string> PlatformCallIds { get; init => field = value ?? []; } = [];
 
     public required ModelUsage Usage { get; init; }
 
@@ -82,6 +90,21 @@ public sealed record McpServerListed(string Name, IReadOnlyList<McpTool>? Tools,
 /// <summary>These calls may have reached their MCP server from here on. Nobody keeps receipts of them.</summary>
 public sealed record McpSent(IReadOnlyList<string> CallIds);
 
+/// <summary>A thread begins: the first entry of its own.</summary>
+/// <param name="Agent">Who works in it, as it stays for the thread's life.</param>
+/// <param name="ParentId">The thread that started it, and that it reports to.</param>
+/// <param name="WorkflowRunId">The workflow run that it is a part of; null for none.</param>
+public sealed record ThreadStarted(ThreadAgent Agent, string ParentId, string? WorkflowRunId);
+
+/// <summary>What a call of one of the platform's own tools came to. Such calls are not shown as calls (api C.9).</summary>
+public sealed record PlatformResult(string CallId, string Text, bool IsError);
+
+/// <summary>The call waits for this thread, the advisor's, to say what it has to say.</summary>
+public sealed record Consulted(string CallId, string ThreadId);
+
+/// <summary>What the platform itself says to the thread's model, and that the model is to answer.</summary>
+public sealed record Told(string Text);
+
 /// <summary>The conversation up to here is this summary and the newest messages.</summary>
 public sealed record Compacted
 {
@@ -111,4 +134,8 @@ public sealed record Compacted
 [JsonSerializable(typeof(Forked))]
 [JsonSerializable(typeof(McpListed))]
 [JsonSerializable(typeof(McpSent))]
+[JsonSerializable(typeof(ThreadStarted))]
+[JsonSerializable(typeof(PlatformResult))]
+[JsonSerializable(typeof(Consulted))]
+[JsonSerializable(typeof(Told))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -11,7 +11,7 @@ namespace Tenon.Server.Harness;
 /// Sends an answer's text while it is made (api D.3). The ids are those the events will have, so that what was
 /// previewed can be told to be the same.
 /// </summary>
-internal sealed class MessagePreview(Feed feed, SessionLog log)
+internal sealed class MessagePreview(Feed feed, ThreadLog log)
 {
     private bool _thinking;
     private bool _speaking;
@@ -53,5 +53,5 @@ internal sealed class MessagePreview(Feed feed, SessionLog log)
     }
 
     private void Publish(string eventType, string id, string name, string body) =>
-        feed.Publish(log.SessionId, new Preview(log.History.Seq, id, eventType, name, body));
+        feed.Publish(log.SessionId, new Preview(log.ThreadId, log.History.Seq, id, eventType, name, body));
 }

@@ -36,18 +36,18 @@ public static class Prompt
         "Your tools run in a sandbox that the user provides. Unless you are told otherwise, the working directory is "
         + "/workspace.";
 
-    /// <param name="webTools">The web tools that this server has.</param>
+    /// <param name="offer">What the server itself has for the agent: web tools, and those of the platform.</param>
     /// <param name="notes">What the session has beside its agent, told after the agent's own prompt.</param>
     public static ModelRequest Build(
-        SessionAgent agent, History history, IReadOnlyList<ModelTool> webTools, IReadOnlyList<string> notes)
+        SessionAgent agent, History history, ToolOffer offer, IReadOnlyList<string> notes)
     {
-        var tools = Tools(agent.Tools, webTools, history.Mcp.Tools);
+        var tools = Tools(agent.Tools, offer, history.Mcp.Tools);
         return new ModelRequest
         {
             Model = history.Fallback ?? agent.Model.Id,
             Effort = agent.Model.Effort,
             Speed = agent.Model.Speed,
-            System = System(agent.System, tools, [history.IsSelfHosted ? SelfHostedNote : SandboxNote, .. notes]),
+            System = System(agent.System, tools, [history.Session.IsSelfHosted ? SelfHostedNote : SandboxNote, .. notes]),
             Tools = tools,
             // A copy: the history grows while the model answers.
             Messages = [.. history.Messages],
@@ -84,11 +84,17 @@ public static class Prompt
 
     // What may change from turn to turn stands last, so that what is before it stays a prefix.
     private static IReadOnlyList<ModelTool> Tools(
-        IReadOnlyList<AgentTool> tools, IReadOnlyList<ModelTool> webTools, IReadOnlyList<McpTool> mcpTools) =>
+        IReadOnlyList<AgentTool> tools, ToolOffer offer, IReadOnlyList<McpTool> mcpTools) =>
     [
-        .. BuiltinTools.Sandboxed.Concat(webTools).Where(tool => Permission.IsEnabled(tools, tool.Name)),
+        .. offer.Platform,
+        .. BuiltinTools.Sandboxed.Concat(offer.Web).Where(tool => Permission.IsEnabled(tools, tool.Name)),
         .. tools.OfType<CustomTool>().Select(tool => new ModelTool(tool.Name, tool.Description, tool.InputSchema)),
         .. mcpTools.Where(tool => Permission.IsEnabled(tools, tool)).Take(McpToolsMax)
             .Select(tool => new ModelTool(tool.Offered, tool.Description, tool.InputSchema)),
     ];
 }
+
+/// <summary>What the server itself has for an agent.</summary>
+/// <param name="Web">The web tools that this server has.</param>
+/// <param name="Platform">Those by which it works with other agents.</param>
+public sealed record ToolOffer(IReadOnlyList<ModelTool> Web, IReadOnlyList<ModelTool> Platform);

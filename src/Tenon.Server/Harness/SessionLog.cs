@@ -1,7 +1,5 @@
-using System.Text.Json;
 using Tenon.Server.Billing;
 using Tenon.Server.Events;
-using Tenon.Server.Models;
 using Tenon.Server.Storage;
 using Tenon.Wire;
 using Tenon.Wire.Events;
@@ -11,26 +9,46 @@ namespace Tenon.Server.Harness;
 
 /// <summary>
 /// One session's log in the hands of its owner: it numbers and stamps entries, folds them into the
-/// <see cref="History"/>, and appends them together with the session's row.
+/// <see cref="SessionHistory"/> and the histories of its threads, and appends them together with the rows of both.
 /// </summary>
 /// <remarks>
-/// The history is ahead of the disk by what is being flushed. That is safe because nothing is shown before it is
-/// durable and, when an append fails, the owner drops this object and reads the log again. Not thread-safe: one owner.
+/// The histories are ahead of the disk by what is being flushed. That is safe because nothing is shown before it is
+/// durable and, when an append fails, the owner drops this object and reads the log again. Not thread-safe: one owner,
+/// whose turns all run on one scheduler.
 /// </remarks>
-public sealed class SessionLog(
-    EventLog log, string sessionId, string threadId, IdSource ids, TimeProvider clock)
+public sealed class SessionLog
 {
     /// <summary>Entries read at a time when the history is loaded.</summary>
     private const int LoadPageMax = 1_000;
 
-    public string SessionId => sessionId;
+    private readonly EventLog _log;
+    private readonly IdSource _ids;
+    private readonly TimeProvider _clock;
+    private readonly Dictionary<string, ThreadLog> _threads = new(StringComparer.Ordinal);
+    private readonly List<ThreadLog> _inOrder = [];
 
-    public string ThreadId => threadId;
+    public SessionLog(EventLog log, string sessionId, string threadId, IdSource ids, TimeProvider clock)
+    {
+        (_log, SessionId, _ids, _clock) = (log, sessionId, ids, clock);
+        Primary = new ThreadLog(this, threadId, started: null, clock.GetUtcNow());
+        Add(Primary);
+    }
 
-    public History History { get; } = new();
+    public string SessionId { get; }
+
+    /// <summary>The thread that the client talks to.</summary>
+    public ThreadLog Primary { get; }
+
+    /// <summary>All threads there ever were, the primary first, then as they began.</summary>
+    public IReadOnlyList<ThreadLog> Threads => _inOrder;
+
+    public SessionHistory History { get; } = new();
 
     /// <summary>Makes the row that is saved with every append. Set by the owner, which knows the definition.</summary>
-    public required Func<History, DateTimeOffset, SaveKind, SessionRow> Row { get; init; }
+    public required Func<SessionHistory, DateTimeOffset, SaveKind, SessionRow> Row { get; init; }
+
+    /// <summary>The primary thread's agent as it is now. Set by the owner.</summary>
+    public required Func<SessionAgent> Agent { get; init; }
 
     public required Prices Prices { get; init; }
 
@@ -42,7 +60,10 @@ public sealed class SessionLog(
     /// <summary>Whether the session's environment is <c>self_hosted</c>.</summary>
     public bool IsSelfHosted { init => History.IsSelfHosted = value; }
 
-    public DateTimeOffset Now => clock.GetUtcNow();
+    /// <summary>Called after an append that gave a thread something to do which it had not before.</summary>
+    public Action? Woken { get; set; }
+
+    public DateTimeOffset Now => _clock.GetUtcNow();
 
     public SessionUsage Usage => History.Usage.At(Now.ToMicroseconds(), Prices);
 
@@ -53,17 +74,25 @@ public sealed class SessionLog(
     public bool IsAtBudget =>
         History.Budget is { } budget && (History.Usage.HasUnpriced || CostUsd >= Prices.ToUsd(budget.MaxListCost));
 
-    public string NextId() => ids.Next(IdPrefix.Event);
+    /// <summary>Whether any of its threads is at work.</summary>
+    public bool IsActive => _inOrder.Exists(thread => SessionStatus.IsActive(thread.History.Status));
 
-    /// <summary>Folds everything that is durable into the history.</summary>
+    public string NextId() => _ids.Next(IdPrefix.Event);
+
+    public string NextThreadId() => _ids.Next(IdPrefix.Thread);
+
+    /// <summary>The thread of this id; null when the session has none.</summary>
+    public ThreadLog? Find(string threadId) => _threads.GetValueOrDefault(threadId);
+
+    /// <summary>Folds everything that is durable into the histories.</summary>
     public async Task Load(CancellationToken cancellationToken)
     {
         while (true)
         {
-            var page = await log.ReadAll(sessionId, History.Seq, LoadPageMax, cancellationToken);
+            var page = await _log.ReadAll(SessionId, History.Seq, LoadPageMax, cancellationToken);
             foreach (var entry in page)
             {
-                History.Apply(entry, Decode(entry));
+                Fold(entry, LogCodec.Decode(entry));
             }
 
             if (page.Count < LoadPageMax)
@@ -77,39 +106,75 @@ public sealed class SessionLog(
     public SessionEvent Stamp(SessionEvent @event) =>
         @event with { Id = @event.Id ?? NextId(), ProcessedAt = Now };
 
+    /// <summary>Appends to the primary thread; see <see cref="Append(ThreadLog, IReadOnlyList{object}, SaveKind, bool)"/>.
+    /// </summary>
+    public Task Append(params IReadOnlyList<object> contents) => Append(Primary, contents, SaveKind.State);
+
     /// <summary>Appends events and internal records together; completes when they are durable.</summary>
+    /// <param name="thread">Whose they are, unless they say otherwise (<see cref="On"/>, <see cref="Shown"/>).</param>
     /// <remarks>
     /// Events without an id get one; those without a time get one too unless they wait (<see cref="Waiting"/>).
     /// </remarks>
-    public Task Append(params IReadOnlyList<object> contents) => Append(contents, SaveKind.State);
-
-    /// <inheritdoc cref="Append(IReadOnlyList{object})"/>
-    public Task Append(IReadOnlyList<object> contents, SaveKind save, bool purge = false)
+    public Task Append(ThreadLog thread, IReadOnlyList<object> contents, SaveKind save, bool purge = false)
     {
         var now = Now;
         var expected = History.Seq;
         var entries = new List<LogEntry>(contents.Count);
-        foreach (var content in contents.SelectMany(Expand))
+        var changed = new HashSet<ThreadLog>();
+        var isWoken = false;
+        foreach (var (threadId, content) in contents.SelectMany(content => Expand(thread.ThreadId, content)))
         {
             var stamped = Fill(content, now);
-            var entry = Encode(stamped, History.Seq + 1, now.ToMicroseconds());
-            History.Apply(entry, stamped is Waiting waiting ? waiting.Event : stamped);
+            var entry = LogCodec.Encode(stamped, History.Seq + 1, threadId, now.ToMicroseconds(), NextId);
+            Fold(entry, stamped is Waiting waiting ? waiting.Event : stamped);
             entries.Add(entry);
+            isWoken |= stamped is ThreadStatusRunning or PlatformResult;
+            if (LogCodec.ChangesThread(stamped))
+            {
+                changed.Add(_threads[threadId]);
+            }
         }
 
-        return log.Append(new LogAppend
+        var durable = _log.Append(new LogAppend
         {
-            Session = sessionId,
+            Session = SessionId,
             ExpectedSeq = expected,
             Entries = entries,
             Save = new SessionSave(Row(History, now, save), save),
+            Threads = Rows(save == SaveKind.Definition ? _inOrder : [.. changed], now),
             Purge = purge,
         });
+        if (isWoken)
+        {
+            Woken?.Invoke();
+        }
+
+        return durable;
     }
 
+    // A session of one thread is all in its own row.
+    private IReadOnlyList<ThreadRow> Rows(IReadOnlyCollection<ThreadLog> changed, DateTimeOffset now) =>
+        _inOrder.Count == 1 ? [] : [.. (_inOrder.Count == 2 ? _inOrder : changed).Select(thread => thread.ToRow(now))];
+
     // Lazy, so that each is asked for when all that stands before it has been folded in.
-    private static IEnumerable<object> Expand(object content) =>
-        content is Later later ? later.Contents().SelectMany(Expand) : [content];
+    private IEnumerable<(string Thread, object Content)> Expand(string thread, object content) => content switch
+    {
+        Later later => later.Contents().SelectMany(one => Expand(thread, one)),
+        On on => Expand(on.ThreadId, on.Content),
+        Shown shown => Show(thread, shown),
+        _ => [(thread, content)],
+    };
+
+    // Both are one event: what clients learn by its id in one stream holds in the other.
+    private IEnumerable<(string Thread, object Content)> Show(string thread, Shown shown)
+    {
+        var @event = shown.Event with { Id = shown.Event.Id ?? NextId() };
+        yield return (thread, @event);
+        if (thread != Primary.ThreadId)
+        {
+            yield return (Primary.ThreadId, (shown.AsSeen?.Invoke(@event) ?? @event) with { Id = @event.Id });
+        }
+    }
 
     private object Fill(object content, DateTimeOffset now) => content switch
     {
@@ -118,46 +183,30 @@ public sealed class SessionLog(
         _ => content,
     };
 
-    private LogEntry Encode(object content, long seq, long at) => content switch
+    private void Fold(LogEntry entry, object content)
     {
-        SessionEvent @event => Encode(@event, seq, at),
-        Waiting waiting => Encode(waiting.Event, seq, at),
-        ModelAnswer answer => new LogEntry(seq, threadId, NextId(), LogTypes.ModelAnswer, at,
-            JsonSerializer.Serialize(answer, LogJson.Default.ModelAnswer), true),
-        SandboxOpened opened => new LogEntry(seq, threadId, NextId(), LogTypes.SandboxOpened, at,
-            JsonSerializer.Serialize(opened, LogJson.Default.SandboxOpened), true),
-        ModelSwitched switched => new LogEntry(seq, threadId, NextId(), LogTypes.ModelSwitched, at,
-            JsonSerializer.Serialize(switched, LogJson.Default.ModelSwitched), true),
-        Compacted compacted => new LogEntry(seq, threadId, NextId(), LogTypes.Compacted, at,
-            JsonSerializer.Serialize(compacted, LogJson.Default.Compacted), true),
-        SnapshotTaken snapshot => new LogEntry(seq, threadId, NextId(), LogTypes.Snapshot, at,
-            JsonSerializer.Serialize(snapshot, LogJson.Default.SnapshotTaken), true),
-        Forked forked => new LogEntry(seq, threadId, NextId(), LogTypes.Forked, at,
-            JsonSerializer.Serialize(forked, LogJson.Default.Forked), true),
-        McpListed listed => new LogEntry(seq, threadId, NextId(), LogTypes.McpListed, at,
-            JsonSerializer.Serialize(listed, LogJson.Default.McpListed), true),
-        McpSent sent => new LogEntry(seq, threadId, NextId(), LogTypes.McpSent, at,
-            JsonSerializer.Serialize(sent, LogJson.Default.McpSent), true),
-        _ => throw new ArgumentException($"{content.GetType().Name} is not something the log keeps.", nameof(content)),
-    };
+        if (content is ThreadStarted started)
+        {
+            Add(new ThreadLog(this, entry.Thread, started, Microseconds.FromMicroseconds(entry.At)));
+        }
 
-    private LogEntry Encode(SessionEvent @event, long seq, long at) => new(
-        seq, threadId, @event.Id!, @event.Type, at,
-        JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), false);
+        // Cross-posted events tell of other threads, never of the session.
+        History.Apply(entry, content);
+        if (content is SandboxOpened or Forked)
+        {
+            _inOrder.ForEach(thread => thread.History.Apply(entry, content));
+        }
+        else
+        {
+            _threads[entry.Thread].Apply(entry, content);
+        }
+    }
 
-    internal static object Decode(LogEntry entry) => entry.Type switch
+    private void Add(ThreadLog thread)
     {
-        LogTypes.ModelAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelAnswer)!,
-        LogTypes.SandboxOpened => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SandboxOpened)!,
-        LogTypes.ModelSwitched => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelSwitched)!,
-        LogTypes.Compacted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Compacted)!,
-        LogTypes.Snapshot => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SnapshotTaken)!,
-        LogTypes.Forked => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Forked)!,
-        LogTypes.McpListed => JsonSerializer.Deserialize(entry.Body, LogJson.Default.McpListed)!,
-        LogTypes.McpSent => JsonSerializer.Deserialize(entry.Body, LogJson.Default.McpSent)!,
-        _ when entry.Internal => entry,
-        _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
-    };
+        _threads.Add(thread.ThreadId, thread);
+        _inOrder.Add(thread);
+    }
 }
 
 /// <summary>Contents that are only known once those before them, of the same append, have been folded in.</summary>
@@ -165,3 +214,10 @@ public sealed record Later(Func<IReadOnlyList<object>> Contents);
 
 /// <summary>A client's event that waits behind the running turn: it is stored with <c>processed_at</c> null.</summary>
 public sealed record Waiting(SessionEvent Event);
+
+/// <summary>Something that belongs to another thread than the rest of its append.</summary>
+public sealed record On(string ThreadId, object Content);
+
+/// <summary>An event of a thread that the session's own stream shows too (api C.9).</summary>
+/// <param name="AsSeen">Makes what that stream shows of it; null shows the same.</param>
+public sealed record Shown(SessionEvent Event, Func<SessionEvent, SessionEvent>? AsSeen = null);

@@ -18,7 +18,7 @@ public sealed partial class Turn
         var refused = response.Stop == ModelStop.Refusal;
         var content = refused ? [] : response.Content;
         var usage = response.Usage + verdicts.Usage;
-        var costUsd = log.Prices.RequestUsd(agent.Model with { Id = AskedModel }, usage);
+        var costUsd = log.Prices.RequestUsd(Agent.Model with { Id = AskedModel }, usage);
         var uses = content.OfType<ModelToolUse>().ToList();
         var callIds = uses.ConvertAll(_ => log.NextId());
         var entries = new List<object>
@@ -28,6 +28,7 @@ public sealed partial class Turn
                 Model = AskedModel,
                 Content = content,
                 CallIds = callIds,
+                PlatformCallIds = [.. uses.Zip(callIds).Where(pair => IsPlatform(pair.First)).Select(pair => pair.Second)],
                 Usage = usage,
                 CostUsd = costUsd ?? 0,
                 IsUnpriced = costUsd is null,
@@ -47,8 +48,9 @@ public sealed partial class Turn
             });
         }
 
-        entries.AddRange(uses.Zip(callIds, (use, id) => ToEvent(use, id, verdicts)));
-        entries.Add(RequestEnd(agent, startId, isError: false, response.Usage));
+        entries.AddRange(uses.Zip(callIds).Where(pair => !IsPlatform(pair.First))
+            .Select(pair => Called(ToEvent(pair.First, pair.Second, verdicts))));
+        entries.Add(RequestEnd(Agent, startId, isError: false, response.Usage));
         return entries;
     }
 
@@ -60,7 +62,7 @@ public sealed partial class Turn
         var usage = new ModelUsage();
         foreach (var use in response.Content.OfType<ModelToolUse>().Where(use =>
             History.Mcp.Find(use.Name) is { } tool
-                ? Permission.IsJudged(agent.Tools, tool) : Permission.IsJudged(agent.Tools, use.Name)))
+                ? Permission.IsJudged(Agent.Tools, tool) : Permission.IsJudged(Agent.Tools, use.Name)))
         {
             (verdicts[use.Id], var used) = await Judge.Ask(model, request, use, cancellationToken);
             usage += used;
@@ -69,16 +71,29 @@ public sealed partial class Turn
         return new Verdicts(verdicts, usage);
     }
 
+    /// <summary>What the client must answer, its own stream shows too.</summary>
+    private object Called(SessionEvent call) => call switch
+    {
+        AgentCustomToolUse => new Shown(
+            call, seen => (AgentCustomToolUse)seen with { SessionThreadId = log.ThreadId }),
+        AgentMcpToolUse { EvaluatedPermission: "ask" } => new Shown(
+            call, seen => (AgentMcpToolUse)seen with { SessionThreadId = log.ThreadId }),
+        AgentToolUse use when use.EvaluatedPermission == "ask"
+            || (History.Session.IsSelfHosted && BuiltinTools.IsSandboxed(use.Name)) => new Shown(
+            call, seen => (AgentToolUse)seen with { SessionThreadId = log.ThreadId }),
+        _ => call,
+    };
+
     private SessionEvent ToEvent(ModelToolUse use, string id, Verdicts verdicts)
     {
-        if (agent.Tools.OfType<CustomTool>().Any(tool => tool.Name == use.Name))
+        if (Agent.Tools.OfType<CustomTool>().Any(tool => tool.Name == use.Name))
         {
             return new AgentCustomToolUse { Id = id, Name = use.Name, Input = use.Input };
         }
 
         if (History.Mcp.Find(use.Name) is { } mcp)
         {
-            var judged = Permission.Of(agent.Tools, mcp, verdicts.Of(use.Id));
+            var judged = Permission.Of(Agent.Tools, mcp, verdicts.Of(use.Id));
             return new AgentMcpToolUse
             {
                 Id = id,
@@ -90,7 +105,7 @@ public sealed partial class Turn
             };
         }
 
-        var permission = Permission.Of(agent.Tools, use.Name, verdicts.Of(use.Id));
+        var permission = Permission.Of(Agent.Tools, use.Name, verdicts.Of(use.Id));
         return new AgentToolUse
         {
             Id = id,

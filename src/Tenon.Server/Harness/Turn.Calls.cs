@@ -17,10 +17,16 @@ public sealed partial class Turn
     private async Task RunCalls(CancellationToken cancellationToken)
     {
         await _pending;
-        var calls = new Queue<Call>(History.Round.Where(call => call.IsOpen && !call.WaitsForClient));
+        var calls = new Queue<Call>(History.Round.Where(call => call.CanRun));
         while (calls.Count > 0)
         {
             var group = TakeGroup(calls);
+            if (group[0].IsPlatform)
+            {
+                await log.Append(RunPlatform(group[0]));
+                continue;
+            }
+
             var wasSent = group.Where(call => History.Mcp.WasSent(call.Id)).ToHashSet();
             await NoteSent(group);
             var together = new List<Task<Ran>>();
@@ -67,7 +73,7 @@ public sealed partial class Turn
             }
 
             var result = Result(call, Told(call, output));
-            await log.Append(fault is null ? [result] : [Error(fault), result]);
+            await log.Append(fault is null ? [result] : [new Shown(Error(fault)), result]);
             if (BuiltinTools.IsSandboxed(call.Name))
             {
                 await tools.Forget(call.Id);
@@ -84,7 +90,7 @@ public sealed partial class Turn
     {
         var running = call.Mcp is { } mcp ? RunMcp(call, mcp, cancellationToken)
             : WebTools.Has(call.Name) ? Only(tools.RunWeb(
-                new WebCall(call.Name, call.Input, agent.Tools, agent.System, History.Urls), cancellationToken))
+                new WebCall(call.Name, call.Input, Agent.Tools, Agent.System, History.Urls), cancellationToken))
             : Only(tools.Run(call.Id, call.Name, call.Input, _interrupt.Token));
         var answer = await running.WaitAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
@@ -94,7 +100,7 @@ public sealed partial class Turn
     }
 
     private async Task<McpAnswer> RunMcp(Call call, McpTarget target, CancellationToken cancellationToken) =>
-        agent.McpServers.FirstOrDefault(server => server.Name == target.Server) is { } server
+        Agent.McpServers.FirstOrDefault(server => server.Name == target.Server) is { } server
             ? await tools.RunMcp(server, target.Tool, call.Input, cancellationToken)
             : new McpAnswer(ToolOutput.Error($"The session has no MCP server '{target.Server}' any more."), null);
 
@@ -110,8 +116,8 @@ public sealed partial class Turn
     /// <summary>A long result of what runs here is kept in the sandbox, where the agent has one.</summary>
     private async Task<ToolOutput> Shorten(Call call, ToolOutput output, CancellationToken cancellationToken)
     {
-        var hasSandbox = !History.IsSelfHosted
-            && BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(agent.Tools, tool.Name))
+        var hasSandbox = !History.Session.IsSelfHosted
+            && BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(Agent.Tools, tool.Name))
             && await TryOpen(call, cancellationToken) is null;
         try
         {
@@ -128,31 +134,33 @@ public sealed partial class Turn
     /// After an interrupt: the open request has ended, the open calls have failed, the interrupt has taken effect, and
     /// the turn ends unless more input waits.
     /// </summary>
-    public static List<object> EndInterrupted(SessionAgent agent, SessionLog log)
+    public static List<object> EndInterrupted(ThreadLog log)
     {
-        var closing = Closing(agent, log);
-        closing.AddRange(log.History.Waiting.Where(waiting => waiting is UserInterrupt).Select(log.Stamp));
+        var closing = Closing(log);
+        closing.AddRange(log.History.Waiting.OfType<UserInterrupt>().Select(interrupt =>
+            interrupt.SessionThreadId is null ? (object)log.Stamp(interrupt) : new Shown(log.Stamp(interrupt))));
         var redirect = TakeWaiting(log);
         closing.AddRange(redirect);
         if (redirect.Count == 0)
         {
-            closing.AddRange(Idle(agent, log, StopReason.EndTurn));
+            closing.AddRange(Idle(log, StopReason.EndTurn));
+            closing.Add(new Later(() => EndConsultation(log, advice: null)));
         }
         else if (log.History.Status != SessionStatus.Running)
         {
-            closing.AddRange(Running(agent, log));
+            closing.AddRange(Running(log));
         }
 
         return closing;
     }
 
     /// <summary>The entries that end what is open: the request to the model, and the calls, which failed.</summary>
-    public static List<object> Closing(SessionAgent agent, SessionLog log, bool isError = false)
+    public static List<object> Closing(ThreadLog log, bool isError = false)
     {
         var closing = new List<object>();
         if (log.History.OpenRequestId is { } open)
         {
-            closing.Add(RequestEnd(agent, open, isError, new Models.ModelUsage()));
+            closing.Add(RequestEnd(log.Agent, open, isError, new Models.ModelUsage()));
         }
 
         closing.AddRange(log.History.Round.Where(call => call.IsOpen)
@@ -164,8 +172,9 @@ public sealed partial class Turn
         ? call.DenyMessage ?? History.DeniedBeforePolicy
         : "The user denied this call." + (call.DenyMessage is { Length: > 0 } message ? $" They said: {message}" : "");
 
-    private static SessionEvent Result(Call call, ToolOutput output) => call switch
+    private static object Result(Call call, ToolOutput output) => call switch
     {
+        { IsPlatform: true } => new PlatformResult(call.Id, Text(output), output.IsError),
         { IsCustom: true } => new UserCustomToolResult
         {
             CustomToolUseId = call.Id, Content = output.Content, IsError = output.IsError,
@@ -176,6 +185,9 @@ public sealed partial class Turn
         },
         _ => new AgentToolResult { ToolUseId = call.Id, Content = output.Content, IsError = output.IsError },
     };
+
+    private static string Text(ToolOutput output) =>
+        string.Concat(output.Content.OfType<TextBlock>().Select(block => block.Text));
 
     /// <summary>A call that has run.</summary>
     /// <param name="Fault">Why its MCP server could not be used, when that is so.</param>

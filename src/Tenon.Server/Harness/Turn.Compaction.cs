@@ -13,7 +13,7 @@ public sealed partial class Turn
         commands and results; what was decided and why; what is unfinished and what comes next. Call no tools.
         """;
 
-    private string AskedModel => History.Fallback ?? agent.Model.Id;
+    private string AskedModel => History.Fallback ?? Agent.Model.Id;
 
     /// <summary>Whether the next request would come too near to the window.</summary>
     private bool IsNearWindow => History.ContextTokens > model.ContextWindow(AskedModel) * limits.CompactionShare;
@@ -28,7 +28,7 @@ public sealed partial class Turn
         }
 
         // The same request with one more paragraph: all of what the provider has cached of it counts.
-        var request = Prompt.Build(agent, History, tools.WebTools, Notes);
+        var request = Prompt.Build(Agent, History, Offer, Notes);
         var last = request.Messages[^1];
         var asked = last with { Content = [.. last.Content, new ModelText(SummaryRequest)] };
         request = request with { Messages = [.. request.Messages.SkipLast(1), asked] };
@@ -44,9 +44,9 @@ public sealed partial class Turn
             return;
         }
 
-        var costUsd = log.Prices.RequestUsd(agent.Model with { Id = AskedModel }, response.Usage);
+        var costUsd = log.Prices.RequestUsd(Agent.Model with { Id = AskedModel }, response.Usage);
         await log.Append(
-            RequestEnd(agent, startId, isError: false, response.Usage),
+            RequestEnd(Agent, startId, isError: false, response.Usage),
             new Compacted
             {
                 Summary = summary,

@@ -11,7 +11,7 @@ public sealed partial class Turn
     /// left waiting, what is open is closed, and the next message starts anew.
     /// </summary>
     public Task Fail() => Exhaust(
-        Closing(agent, log, isError: true), "unknown_error",
+        Closing(log, isError: true), "unknown_error",
         "The server failed in the middle of this turn; its own log says why. Send a message to go on.");
 
     private async Task Retry(
@@ -20,7 +20,7 @@ public sealed partial class Turn
         var (type, canRetry) = Faults.Describe(fault.Kind);
         var attempt = History.FaultsInARow + 1;
         var isLast = !canRetry || attempt >= limits.ModelAttemptsMax;
-        var end = RequestEnd(agent, startId, isError: true, usage);
+        var end = RequestEnd(Agent, startId, isError: true, usage);
         var fallback = isLast ? NextFallback() : null;
         if (isLast && fallback is null)
         {
@@ -28,7 +28,7 @@ public sealed partial class Turn
             return;
         }
 
-        List<object> told = [end, Error(type, fault.Message, "retrying"), .. Rescheduled()];
+        List<object> told = [end, new Shown(Error(type, fault.Message, "retrying")), .. Rescheduled()];
         if (fallback is not null)
         {
             told.Add(new ModelSwitched(fallback));
@@ -40,19 +40,21 @@ public sealed partial class Turn
             await Task.Delay(Faults.Delay(attempt, fault.RetryAfter, limits), clock, cancellationToken);
         }
 
-        await log.Append(Running(agent, log));
+        await log.Append(Running(log));
     }
 
     /// <summary>The model to fall back to after one that failed for good; null when there is none left.</summary>
     private string? NextFallback()
     {
-        var fallbacks = model.Fallbacks(agent.Model.Id);
+        var fallbacks = model.Fallbacks(Agent.Model.Id);
         return fallbacks.Skip(History.Fallback is { } now ? fallbacks.ToList().IndexOf(now) + 1 : 0).FirstOrDefault();
     }
 
+    // While another thread runs the session does.
     private IReadOnlyList<object> Rescheduled() =>
     [
-        new SessionStatusRescheduled(),
-        new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = agent.Name },
+        .. log.Session.Threads.Any(thread => thread != log && thread.History.Status == SessionStatus.Running)
+            ? [] : (object[])[new On(log.Session.Primary.ThreadId, new SessionStatusRescheduled())],
+        new Shown(new ThreadStatusRescheduled { SessionThreadId = log.ThreadId, AgentName = Agent.Name }),
     ];
 }

@@ -13,9 +13,9 @@ public sealed partial class Turn
     /// </summary>
     private async Task ListTools(CancellationToken cancellationToken)
     {
-        var listings = await tools.ListMcp(agent.McpServers, cancellationToken).WaitAsync(cancellationToken);
+        var listings = await tools.ListMcp(Agent.McpServers, cancellationToken).WaitAsync(cancellationToken);
         var faults = listings.Select(listing => listing.Fault).OfType<McpFault>();
-        await log.Append([History.Mcp.Entry(listings), .. faults.Select(Error)]);
+        await log.Append([History.Mcp.Entry(listings), .. faults.Select(fault => new Shown(Error(fault)))]);
     }
 
     /// <summary>

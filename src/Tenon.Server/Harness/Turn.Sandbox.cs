@@ -31,14 +31,14 @@ public sealed partial class Turn
             return ToolOutput.Error($"The sandbox could not be started: {exception.Message}");
         }
 
-        if (sandbox.Instance == History.SandboxInstance)
+        if (sandbox.Instance == History.Session.SandboxInstance)
         {
             await Tell(sandbox.Instance, History.SandboxNotice, provision);
             return null;
         }
 
         // What runs in the server only leaves a file there.
-        if (BuiltinTools.IsSandboxed(call.Name) && _inherited.Contains(call.Id) && History.SandboxInstance is not null)
+        if (BuiltinTools.IsSandboxed(call.Name) && _inherited.Contains(call.Id) && History.Session.SandboxInstance is not null)
         {
             return ToolOutput.Error(
                 "The sandbox was lost while this call may have been running, so its outcome is unknown. "
@@ -46,21 +46,21 @@ public sealed partial class Turn
         }
 
         await Tell(
-            sandbox.Instance, History.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone, provision);
+            sandbox.Instance, History.Session.SandboxInstance is null ? null : sandbox.Notice ?? FilesGone, provision);
         return null;
     }
 
     /// <summary>Logs a life of the sandbox, or what was put into one that is known, with what went wrong.</summary>
     private Task Tell(string instance, string? notice, SandboxProvision provision)
     {
-        var news = provision.Notice == History.SandboxProvision ? null : provision.Notice;
-        return instance == History.SandboxInstance && news is null ? Task.CompletedTask : log.Append(
+        var news = provision.Notice == History.Session.SandboxProvision ? null : provision.Notice;
+        return instance == History.Session.SandboxInstance && news is null ? Task.CompletedTask : log.Append(
         [
             new SandboxOpened(instance)
             {
                 Notice = notice is null || news is null ? notice ?? news : $"{notice}\n{news}", Provision = news,
             },
-            .. news is null ? [] : provision.Problems.Select(NotThere),
+            .. news is null ? [] : provision.Problems.Select(problem => new Shown(NotThere(problem))),
         ]);
     }
 

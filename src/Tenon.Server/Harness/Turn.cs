@@ -20,8 +20,9 @@ namespace Tenon.Server.Harness;
 /// It never throws for the outside world: a model's fault is a value, a tool's failure is a result. What leaves is the
 /// caller's cancellation (the server stops: nothing is appended, the next owner goes on) and a failed append.
 /// </remarks>
+/// <param name="log">The thread that it is a turn of.</param>
 public sealed partial class Turn(
-    SessionAgent agent, SessionLog log, IModel model, ToolRunner tools, Feed feed, Limits limits, TimeProvider clock)
+    ThreadLog log, IModel model, ToolRunner tools, Feed feed, Limits limits, TimeProvider clock)
     : IDisposable
 {
     private CancellationTokenSource _interrupt = new();
@@ -40,37 +41,35 @@ public sealed partial class Turn(
 
     private History History => log.History;
 
-    /// <summary>Whether the log calls for a turn.</summary>
+    private SessionAgent Agent => log.Agent;
+
+    /// <summary>Whether the log calls for a turn of the thread.</summary>
     public static bool IsDue(History history) =>
-        history.Status is SessionStatus.Running or SessionStatus.Rescheduling;
+        history.Status is SessionStatus.Running or SessionStatus.Rescheduling && !history.IsSuspended;
 
-    /// <summary>The entries that say that the session and its primary thread run.</summary>
-    public static IReadOnlyList<object> Running(SessionAgent agent, SessionLog log) =>
+    /// <summary>The entries that say that the thread runs, and so its session.</summary>
+    public static IReadOnlyList<object> Running(ThreadLog log) =>
     [
-        new SessionStatusRunning(),
-        new ThreadStatusRunning { SessionThreadId = log.ThreadId, AgentName = agent.Name },
+        new Later(() => log.Session.History.Status == SessionStatus.Running
+            ? [] : [new On(log.Session.Primary.ThreadId, new SessionStatusRunning())]),
+        new Shown(new ThreadStatusRunning { SessionThreadId = log.ThreadId, AgentName = log.Agent.Name }),
     ];
 
-    /// <summary>The entries that say that both have ended for good (api C.10).</summary>
-    public static IReadOnlyList<object> Terminated(SessionAgent agent, SessionLog log) =>
-    [
-        new ThreadStatusTerminated { SessionThreadId = log.ThreadId, AgentName = agent.Name },
-        new SessionStatusTerminated(),
-    ];
+    /// <summary>The entries that say that the thread has ended for good (api C.10).</summary>
+    public static IReadOnlyList<object> Terminated(ThreadLog log) =>
+        [new Shown(new ThreadStatusTerminated { SessionThreadId = log.ThreadId, AgentName = log.Agent.Name })];
 
-    /// <summary>The entries that say that they are idle, with what was used just before (api C.4).</summary>
-    public static IReadOnlyList<object> Idle(
-        SessionAgent agent, SessionLog log, StopReason reason, StopDetails? details = null) =>
+    /// <summary>
+    /// The entries that say that it is idle, and that the session is when no other thread runs, with what was used just
+    /// before (api C.4).
+    /// </summary>
+    public static IReadOnlyList<object> Idle(ThreadLog log, StopReason reason, StopDetails? details = null) =>
     [
-        new ThreadStatusIdle
+        new Shown(new ThreadStatusIdle
         {
-            SessionThreadId = log.ThreadId, AgentName = agent.Name, StopReason = reason, StopDetails = details,
-        },
-        new Later(() =>
-        [
-            new SessionUsageEvent { Usage = log.Usage, Budget = log.History.Budget },
-            IdleSession(log, reason, details),
-        ]),
+            SessionThreadId = log.ThreadId, AgentName = log.Agent.Name, StopReason = reason, StopDetails = details,
+        }),
+        new Later(() => IdleSession(log.Session, reason)),
     ];
 
     /// <summary>Stops what runs now. The <c>user.interrupt</c> itself already waits in the log.</summary>
@@ -124,9 +123,9 @@ public sealed partial class Turn(
     {
         if (History.Waiting.Any(waiting => waiting is UserInterrupt))
         {
-            await log.Append(EndInterrupted(agent, log));
+            await log.Append(EndInterrupted(log));
         }
-        else if (History.Round.Any(call => call.IsOpen && !call.WaitsForClient))
+        else if (History.Round.Any(call => call.CanRun))
         {
             await RunCalls(cancellationToken);                          // 6, 7
         }
@@ -148,7 +147,11 @@ public sealed partial class Turn(
         {
             await log.Append(TakeWaiting(log));                            // what it follows has taken effect
         }
-        else if (History.NeedsAnswer && !History.Mcp.IsListed && agent.McpServers.Count > 0)
+        else if (History.NeedsAnswer && History.Waiting.Any(waiting => waiting is AgentThreadMessageReceived))
+        {
+            await log.Append(TakeMessages());                           // what other agents said meanwhile
+        }
+        else if (History.NeedsAnswer && !History.Mcp.IsListed && Agent.McpServers.Count > 0)
         {
             await ListTools(cancellationToken);
         }
@@ -166,7 +169,7 @@ public sealed partial class Turn(
         }
         else
         {
-            await Idle(StopReason.EndTurn);                             // 8: stop
+            await log.Append(Finish(log, StopReason.EndTurn));          // 8: stop
         }
     }
 
@@ -177,12 +180,12 @@ public sealed partial class Turn(
         var left = new List<object>();
         if (History.OpenRequestId is { } open)
         {
-            left.Add(RequestEnd(agent, open, isError: true, new ModelUsage()));
+            left.Add(RequestEnd(Agent, open, isError: true, new ModelUsage()));
         }
 
         if (History.Status == SessionStatus.Rescheduling)
         {
-            left.AddRange(Running(agent, log));
+            left.AddRange(Running(log));
         }
 
         if (left.Count > 0)
@@ -193,7 +196,7 @@ public sealed partial class Turn(
 
     private async Task AskModel(CancellationToken cancellationToken)
     {
-        var request = Prompt.Build(agent, History, tools.WebTools, Notes); // 2
+        var request = Prompt.Build(Agent, History, Offer, Notes); // 2
         var startId = log.NextId();
 
         // The request may leave before its start is on disk: repeating it after a crash is harmless.
@@ -210,7 +213,7 @@ public sealed partial class Turn(
         var answer = Answer(startId, response, preview, verdicts);
         if (response.Stop == ModelStop.Refusal)
         {
-            answer.AddRange(Idle(agent, log, StopReason.Refusal, new StopDetails
+            answer.AddRange(Finish(log, StopReason.Refusal, new StopDetails
             {
                 Category = response.Refusal?.Category,
                 Explanation = response.Refusal?.Explanation,
@@ -242,18 +245,21 @@ public sealed partial class Turn(
     }
 
     /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>
-    private static List<object> TakeWaiting(SessionLog log) =>
+    private static List<object> TakeWaiting(ThreadLog log) =>
         [.. log.History.Waiting.Where(waiting => waiting is not UserInterrupt).Select(log.Stamp)];
 
     /// <summary>
     /// The turn is dead: what waited behind it takes effect without an answer, and the next message starts anew.
     /// </summary>
-    private Task Exhaust(IReadOnlyList<object> before, string errorType, string message) => Idle(
-        StopReason.RetriesExhausted, [.. before, Error(errorType, message, "exhausted"), .. TakeWaiting(log)]);
+    private Task Exhaust(IReadOnlyList<object> before, string errorType, string message) => log.Append(
+    [
+        .. before, new Shown(Error(errorType, message, "exhausted")), .. TakeWaiting(log),
+        .. Finish(log, StopReason.RetriesExhausted, failure: message),
+    ]);
 
     /// <summary>Ends the turn together with its last entries: a crash between them would start it again.</summary>
     private Task Idle(StopReason reason, params IReadOnlyList<object> before) =>
-        log.Append([.. before, .. Idle(agent, log, reason)]);
+        log.Append([.. before, .. Idle(log, reason)]);
 
     private static SessionError Error(string type, string message, string retryStatus) => new()
     {

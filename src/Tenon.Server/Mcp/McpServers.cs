@@ -20,7 +20,7 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
     private readonly McpLimits _limits;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<(string Session, string Server), McpSlot> _slots = new();
+    private readonly ConcurrentDictionary<(string Session, McpServer Server), McpSlot> _slots = new();
     private readonly ITimer _sweeps;
 
     public McpServers(
@@ -44,7 +44,7 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
         using var span = McpTrace.Start("tools/call", call.SessionId, call.Server.Name, call.Tool);
         using var time = new CancellationTokenSource(_limits.CallTimeMax, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
-        using var place = Enter(call.SessionId, call.Server.Name);
+        using var place = Enter(call.SessionId, call.Server);
         try
         {
             var result = await Call(place.Slot, call, either.Token);
@@ -99,7 +99,7 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
         using var span = McpTrace.Start("tools/list", sessionId, server.Name);
         using var time = new CancellationTokenSource(_limits.ListTimeMax, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
-        using var place = Enter(sessionId, server.Name);
+        using var place = Enter(sessionId, server);
         try
         {
             var tools = await List(place.Slot, sessionId, server, either.Token);
@@ -189,7 +189,7 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
         return McpConnection.Open(url, token, requests, _limits, cancellationToken);
     }
 
-    private McpPlace Enter(string sessionId, string server)
+    private McpPlace Enter(string sessionId, McpServer server)
     {
         while (true)
         {

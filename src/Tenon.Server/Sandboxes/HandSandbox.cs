@@ -59,6 +59,7 @@ internal sealed class HandSandbox(
                 Verb = HandVerbs.Call,
                 ToolUseId = call.ToolUseId,
                 Tool = call.Tool,
+                Shell = call.Shell,
                 Input = call.Input,
             },
             CancellationToken.None);

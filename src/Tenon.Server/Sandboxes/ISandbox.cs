@@ -67,7 +67,11 @@ public interface ISandbox
 /// <param name="ToolUseId">The wire id of the tool-use event: the key of the receipt.</param>
 /// <param name="Tool"><c>bash read write edit glob grep</c>.</param>
 /// <param name="Input">The model's input, as it came.</param>
-public sealed record SandboxCall(string ToolUseId, string Tool, JsonElement Input);
+public sealed record SandboxCall(string ToolUseId, string Tool, JsonElement Input)
+{
+    /// <summary>The shell that <c>bash</c> runs in, made when it is first named; null for the session's own.</summary>
+    public string? Shell { get; init; }
+}
 
 /// <summary>What a tool answers. A failure is an answer with <paramref name="IsError"/> that the model reads.</summary>
 public sealed record ToolOutput(IReadOnlyList<ContentBlock> Content, bool IsError)

@@ -24,8 +24,11 @@ public static partial class BudgetRules
         }
 
         Check(budget);
-        return prices.Has(agent.Model.Id) ? budget : throw ApiException.Invalid(
-            Path, $"model_not_budgetable: no list price is available for model '{agent.Model.Id}'.");
+        var roster = Roster.Of(agent);
+        var unpriced = roster.Saved.Select(member => member.Model.Id).Prepend(agent.Model.Id)
+            .Concat(roster.AdvisorModel is { } advisor ? [advisor] : []).FirstOrDefault(model => !prices.Has(model));
+        return unpriced is null ? budget : throw ApiException.Invalid(
+            Path, $"model_not_budgetable: no list price is available for model '{unpriced}'.");
     }
 
     /// <summary>The session's budget after an update.</summary>

@@ -21,6 +21,10 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("Archive")]
     Task<Answer> Archive();
 
+    /// <summary>Ends a thread beside the primary one; its history stays readable. Answers the thread.</summary>
+    [Alias("ArchiveThread")]
+    Task<Answer> ArchiveThread(string threadId);
+
     /// <summary>Stops what the session does, at once and for good; its history stays. Answers the session.</summary>
     [Alias("Kill")]
     Task<Answer> Kill();

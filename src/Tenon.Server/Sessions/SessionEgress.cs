@@ -1,9 +1,11 @@
 using Tenon.Server.Egress;
 using Tenon.Server.Environments;
+using Tenon.Server.Harness;
 using Tenon.Server.Images;
 using Tenon.Server.Repositories;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Environments;
+using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Sessions;
 
@@ -23,11 +25,15 @@ public sealed class SessionEgress(
         : await sessions.Find(sessionId, cancellationToken) is { ArchivedAt: null } session
         && await environments.Find(session.EnvironmentId, cancellationToken) is { Config.Networking: { } networking }
             ? EgressRules.Of(
-                networking, [.. session.Definition.Agent.McpServers.SelectMany(HostOf)], options,
+                networking, [.. ServersOf(session.Definition.Agent).SelectMany(HostOf)], options,
                 [.. session.Definition.Repositories
                     .Select(resource => RepositoryUrl.TryParse(resource.Url, repositories)?.Pattern)
                     .OfType<HostPattern>()])
             : EgressRules.Nothing;
+
+    // Those of agents that it may call upon count too: all share the sandbox.
+    private static IEnumerable<McpServer> ServersOf(SessionAgent agent) =>
+        agent.McpServers.Concat(Roster.Of(agent).Saved.SelectMany(member => member.McpServers));
 
     private static IEnumerable<HostPattern> HostOf(McpServer server) =>
         Uri.TryCreate(server.Url, UriKind.Absolute, out var url) && HostName.TryParse(url.IdnHost) is { } host

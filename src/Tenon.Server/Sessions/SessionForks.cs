@@ -84,6 +84,7 @@ public sealed class SessionForks(
             cancellationToken);
         var session = new SessionLog(log, record.Id, record.ThreadId, ids, clock)
         {
+            Agent = () => record.Definition.Agent,
             Prices = prices,
             Budget = record.Definition.Budget,
             IsSelfHosted = record.Definition.IsSelfHosted,
@@ -97,12 +98,10 @@ public sealed class SessionForks(
             end.Add(new SnapshotTaken(first, session.History.Seq));
         }
 
-        if (session.History.Status != SessionStatus.Idle)
-        {
-            end.AddRange(Turn.Idle(record.Definition.Agent, session, StopReason.EndTurn));
-        }
-
-        await session.Append(end, SaveKind.Definition);
+        // What was at work there is at rest here.
+        end.AddRange(session.Threads.Where(thread => SessionStatus.IsActive(thread.History.Status)).SelectMany(
+            thread => Turn.Idle(thread, StopReason.EndTurn).Select(entry => new On(thread.ThreadId, entry))));
+        await session.Append(session.Primary, end, SaveKind.Definition);
         return record;
     }
 
@@ -116,6 +115,7 @@ public sealed class SessionForks(
     {
         var (page, seq) = (new List<LogEntry>(), 0L);
         var save = new SessionSave(row, SaveKind.Insert);
+        var threads = new Dictionary<string, string>(StringComparer.Ordinal) { [source.ThreadId] = row.ThreadId };
         await foreach (var entry in Read(source.Id, cancellationToken))
         {
             if (entry.Seq > cut.Seq)
@@ -128,13 +128,7 @@ public sealed class SessionForks(
                 continue;
             }
 
-            page.Add(entry with
-            {
-                Seq = ++seq,
-                Thread = row.ThreadId,
-                Body = entry.Type.StartsWith("session.thread_", StringComparison.Ordinal)
-                    ? entry.Body.Replace(source.ThreadId, row.ThreadId, StringComparison.Ordinal) : entry.Body,
-            });
+            page.Add(Renamed(entry, threads) with { Seq = ++seq });
             if (page.Count == PageMax)
             {
                 await Flush();
@@ -157,6 +151,30 @@ public sealed class SessionForks(
             save = null;
         }
     }
+
+    /// <summary>The entry with the fork's own names of threads.</summary>
+    private LogEntry Renamed(LogEntry entry, Dictionary<string, string> threads)
+    {
+        if (entry.Type == LogTypes.ThreadStarted)
+        {
+            threads.TryAdd(entry.Thread, ids.Next(IdPrefix.Thread));
+        }
+        else if (LogCodec.Decode(entry) is SessionThreadCreated created)
+        {
+            threads.TryAdd(created.SessionThreadId, ids.Next(IdPrefix.Thread));
+        }
+
+        // Their own events, the messages between them, and what one shows of another name threads; texts do not.
+        var body = NamesThreads(entry) ? threads.Aggregate(entry.Body, (text, pair) =>
+            text.Replace(pair.Key, pair.Value, StringComparison.Ordinal)) : entry.Body;
+        return entry with { Thread = threads[entry.Thread], Body = body };
+    }
+
+    private static bool NamesThreads(LogEntry entry) =>
+        entry.Type.StartsWith("session.thread_", StringComparison.Ordinal)
+        || entry.Type.StartsWith("agent.thread_message_", StringComparison.Ordinal)
+        || entry.Type is LogTypes.ThreadStarted or LogTypes.Consulted or LogTypes.PlatformResult
+        || entry.Body.Contains("\"session_thread_id\":\"", StringComparison.Ordinal);
 
     private async IAsyncEnumerable<LogEntry> Read(
         string sessionId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)

@@ -52,6 +52,8 @@ public sealed partial class SessionGrain(
 
     public Task<Answer> Archive() => Try(owner => owner.Archive());
 
+    public Task<Answer> ArchiveThread(string threadId) => Try(owner => owner.ArchiveThread(threadId));
+
     public Task<Answer> Kill() => Try(owner => owner.Kill());
 
     public Task<Answer> Delete() => Try(async owner =>

@@ -15,7 +15,7 @@ public static class SessionInput
 
     /// <summary>Refuses the batch, or returns.</summary>
     /// <exception cref="ApiException">400 with the event's place.</exception>
-    public static void Check(IReadOnlyList<SessionEvent> events, History history, string threadId)
+    public static void Check(IReadOnlyList<SessionEvent> events, SessionLog log)
     {
         if (events.Count == 0)
         {
@@ -25,13 +25,13 @@ public static class SessionInput
         var answered = new HashSet<string>();
         for (var i = 0; i < events.Count; i++)
         {
-            Check($"events.{i}", events[i], history, answered);
-            CheckThread($"events.{i}", events[i], threadId);
-            CheckSystem($"events.{i}", events, i, history);
+            Check($"events.{i}", events[i], log, answered);
+            CheckThread($"events.{i}", events[i], log);
+            CheckSystem($"events.{i}", events, i, log.History);
         }
     }
 
-    private static void Check(string path, SessionEvent @event, History history, HashSet<string> answered)
+    private static void Check(string path, SessionEvent @event, SessionLog log, HashSet<string> answered)
     {
         switch (@event)
         {
@@ -45,17 +45,17 @@ public static class SessionInput
                 break;
             case UserToolConfirmation confirmation:
                 CheckConfirmation(path, confirmation);
-                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, @event.Type, history, answered);
+                CheckWaits($"{path}.tool_use_id", confirmation.ToolUseId, @event.Type, log, answered);
                 break;
             case UserCustomToolResult result:
                 CheckResult($"{path}.content", result.Content);
-                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, @event.Type, history, answered);
+                CheckWaits($"{path}.custom_tool_use_id", result.CustomToolUseId, @event.Type, log, answered);
                 break;
-            case UserToolResult when !history.IsSelfHosted:
+            case UserToolResult when !log.History.IsSelfHosted:
                 throw ApiException.Invalid(path, "user.tool_result is only for sessions in self_hosted environments.");
             case UserToolResult result:
                 CheckResult($"{path}.content", result.Content);
-                CheckWaits($"{path}.tool_use_id", result.ToolUseId, @event.Type, history, answered);
+                CheckWaits($"{path}.tool_use_id", result.ToolUseId, @event.Type, log, answered);
                 break;
             case UserDefineOutcome:
                 throw ApiException.NotYet(path, "outcomes are");
@@ -64,9 +64,23 @@ public static class SessionInput
         }
     }
 
-    private static void CheckThread(string path, SessionEvent @event, string threadId)
+    /// <summary>The call that an event answers; null for one that answers none.</summary>
+    public static string? CallOf(SessionEvent @event) => @event switch
     {
-        if (@event is UserInterrupt { SessionThreadId: { } id } && id != threadId)
+        UserToolConfirmation confirmation => confirmation.ToolUseId,
+        UserCustomToolResult result => result.CustomToolUseId,
+        UserToolResult result => result.ToolUseId,
+        _ => null,
+    };
+
+    /// <summary>The thread whose model made a call that is open; null for none.</summary>
+    public static ThreadLog? ThreadOf(string callId, SessionLog log) => log.Threads.FirstOrDefault(thread =>
+        thread.History.Status != SessionStatus.Terminated && thread.History.Round.Any(call => call.Id == callId));
+
+    private static void CheckThread(string path, SessionEvent @event, SessionLog log)
+    {
+        if (@event is UserInterrupt { SessionThreadId: { } id }
+            && log.Find(id) is null or { History.Status: SessionStatus.Terminated })
         {
             throw ApiException.Invalid($"{path}.session_thread_id", $"the session has no thread '{id}'.");
         }
@@ -85,9 +99,9 @@ public static class SessionInput
         }
     }
 
-    private static void CheckWaits(string path, string id, string type, History history, HashSet<string> answered)
+    private static void CheckWaits(string path, string id, string type, SessionLog log, HashSet<string> answered)
     {
-        var awaits = history.Round.FirstOrDefault(call => call.Id == id)?.Awaits;
+        var awaits = ThreadOf(id, log)?.History.Round.First(call => call.Id == id).Awaits;
         if (awaits is not null && awaits != type)
         {
             throw ApiException.Invalid(path, $"no call '{id}' waits for this answer: it waits for a {awaits}.");
@@ -120,7 +134,7 @@ public static class SessionInput
         }
     }
 
-    private static void CheckSystem(string path, IReadOnlyList<SessionEvent> events, int i, History history)
+    private static void CheckSystem(string path, IReadOnlyList<SessionEvent> events, int i, SessionHistory history)
     {
         if (events[i] is not SystemMessage)
         {

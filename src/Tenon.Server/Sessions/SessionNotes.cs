@@ -19,10 +19,15 @@ public static class SessionNotes
         + $"{MemoryLimits.ContentBytesMax} bytes; a store has at most {MemoryLimits.MemoriesMax} of them, so prefer "
         + $"many small files to a few large ones. A result says when something was not saved.");
 
-    public static IReadOnlyList<string> Of(SessionDefinition definition) =>
-        [.. new[] { Memory(definition.Memories), Skills(definition.Skills) }.OfType<string>()];
+    /// <param name="agent">Who is told: it has those of the session's skills that are its own.</param>
+    public static IReadOnlyList<string> Of(SessionDefinition definition, SessionAgent agent)
+    {
+        var own = agent.Skills.Select(skill => ((string?)skill.SkillId, skill.Version)).ToHashSet();
+        var skills = definition.Skills.Where(skill => own.Contains((skill.SkillId, skill.Version))).ToList();
+        return [.. new[] { Memory(definition.Memories), Skills(skills) }.OfType<string>()];
+    }
 
-    private static string? Skills(IReadOnlyList<SessionSkill> skills)
+    private static string? Skills(List<SessionSkill> skills)
     {
         if (skills.Count == 0)
         {

@@ -7,60 +7,130 @@ namespace Tenon.Server.Sessions;
 public sealed partial class SessionOwner
 {
     /// <summary>
-    /// The entries that accept a batch. What can take effect at once does; the rest waits in the log. The ids and the
-    /// times that clients get back are those that are stored.
+    /// The entries that accept a batch. What can take effect at once does; the rest waits in the log of the thread that
+    /// it is for. The ids and the times that clients get back are those that are stored.
     /// </summary>
-    private List<object> Accept(IReadOnlyList<SessionEvent> events)
+    private Accepted Accept(IReadOnlyList<SessionEvent> events)
     {
-        var history = _log.History;
-        var idle = history.Status == SessionStatus.Idle;
-        var blocked = history.Round.Count > 0;
+        var accepted = new Accepted();
+        var thread = _log.Primary;
+        foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
+        {
+            if (@event is UserInterrupt interrupt)
+            {
+                AcceptInterrupt(interrupt, accepted);
+                continue;
+            }
+
+            // Answers find their call; what the application says about them goes with them.
+            thread = SessionInput.CallOf(@event) is { } callId ? SessionInput.ThreadOf(callId, _log)!
+                : @event is SystemMessage ? thread : _log.Primary;
+            if (TakesEffect(@event, thread.History, events))
+            {
+                var stamped = _log.Stamp(thread.IsPrimary ? @event : Routed(@event, thread.ThreadId));
+                accepted.Add(thread, new Shown(stamped), stamped);
+                accepted.Moved.Add(thread);
+            }
+            else
+            {
+                accepted.Add(thread, new Waiting(@event), @event);
+            }
+        }
+
+        foreach (var moved in accepted.Moved.Where(moved =>
+            moved.History.Status == SessionStatus.Idle && !accepted.Closed.Contains(moved)))
+        {
+            var remaining = moved.History.Round.Where(call => WaitsBehind(call, events)).ToList();
+            accepted.Entries.AddRange(On(_ => remaining.Count == 0
+                ? Turn.Running(moved)
+                : Turn.Idle(moved, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))))(moved));
+        }
+
+        return accepted;
+    }
+
+    /// <summary>An interrupt of one thread, or of all (api C.7). An idle thread has nothing that it could stop.</summary>
+    private void AcceptInterrupt(UserInterrupt interrupt, Accepted accepted)
+    {
+        var isForAll = interrupt.SessionThreadId is null;
+        accepted.Echoed.Add(interrupt);
+        foreach (var thread in Open().Where(thread => isForAll || thread.ThreadId == interrupt.SessionThreadId))
+        {
+            var isBlocked = thread.History.Round.Count > 0;
+            if (thread.History.Status != SessionStatus.Idle)
+            {
+                accepted.Entries.Add(new On(thread.ThreadId, new Waiting(interrupt)));
+                accepted.Interrupted.Add(thread);
+            }
+            else if (isBlocked && accepted.Closed.Add(thread))
+            {
+                // Nothing runs that would close the calls, and nobody would wake an idle session after a crash.
+                accepted.Entries.Add(new On(thread.ThreadId, new Waiting(interrupt)));
+                accepted.Ends.Add(new On(thread.ThreadId, new Later(() => Turn.EndInterrupted(thread))));
+            }
+            else if (thread.IsPrimary)
+            {
+                var stamped = (UserInterrupt)_log.Stamp(interrupt);
+                accepted.Entries.Add(stamped);
+                accepted.Echoed[^1] = stamped;
+            }
+        }
+    }
+
+    private static bool TakesEffect(SessionEvent @event, History history, IReadOnlyList<SessionEvent> events)
+    {
+        if (@event is UserToolConfirmation or UserCustomToolResult or UserToolResult)
+        {
+            return true;
+        }
 
         // What the application says about results is for the same request to the model as the results themselves.
         var resolves = history.Round.All(call => !call.IsOpen
-            || events.Any(@event => @event is not UserToolConfirmation && CallOf(@event) == call.Id));
-        var entries = new List<object>();
-        foreach (var @event in events.Select(@event => @event with { Id = _log.NextId(), ProcessedAt = null }))
-        {
-            var takesEffect = @event is UserToolConfirmation or UserCustomToolResult or UserToolResult
-                || (idle && (!blocked || (@event is SystemMessage && resolves)));
-            entries.Add(takesEffect ? _log.Stamp(@event) : new Waiting(@event));
-        }
-
-        var agent = Record().Definition.Agent;
-        if (idle && blocked && events.Any(@event => @event is UserInterrupt))
-        {
-            // Nothing runs that would close the calls, and nobody would wake an idle session after a crash.
-            entries.Add(new Later(() => Turn.EndInterrupted(agent, _log)));
-            return entries;
-        }
-
-        if (!idle || !entries.Any(entry => entry is not (Waiting or UserInterrupt)))
-        {
-            return entries;
-        }
-
-        var remaining = history.Round.Where(call => WaitsBehind(call, events)).ToList();
-        entries.AddRange(remaining.Count == 0
-            ? Turn.Running(agent, _log)
-            : Turn.Idle(agent, _log, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))));
-        return entries;
+            || events.Any(other => other is not UserToolConfirmation && SessionInput.CallOf(other) == call.Id));
+        return history.Status == SessionStatus.Idle
+            && (history.Round.Count == 0 || (@event is SystemMessage && resolves));
     }
+
+    private static SessionEvent Routed(SessionEvent @event, string threadId) => @event switch
+    {
+        UserToolConfirmation confirmation => confirmation with { SessionThreadId = threadId },
+        UserCustomToolResult result => result with { SessionThreadId = threadId },
+        UserToolResult result => result with { SessionThreadId = threadId },
+        _ => @event,
+    };
 
     // What the client has allowed in a sandbox of its own, it still has to run.
     private static bool WaitsBehind(Call call, IReadOnlyList<SessionEvent> events) => call.WaitsForClient
-        && events.FirstOrDefault(@event => CallOf(@event) == call.Id) switch
+        && events.FirstOrDefault(@event => SessionInput.CallOf(@event) == call.Id) switch
         {
             null => true,
             UserToolConfirmation { Result: "allow" } => call.ClientRuns,
             _ => false,
         };
 
-    private static string? CallOf(SessionEvent @event) => @event switch
+    /// <summary>A batch as it is taken in.</summary>
+    private sealed class Accepted
     {
-        UserToolConfirmation confirmation => confirmation.ToolUseId,
-        UserCustomToolResult result => result.CustomToolUseId,
-        UserToolResult result => result.ToolUseId,
-        _ => null,
-    };
+        public List<object> Entries { get; } = [];
+
+        /// <summary>What closes the calls of idle threads, after all that came in.</summary>
+        public List<object> Ends { get; } = [];
+
+        public List<SessionEvent> Echoed { get; } = [];
+
+        /// <summary>Threads that something has taken effect on.</summary>
+        public HashSet<ThreadLog> Moved { get; } = [];
+
+        /// <summary>Idle threads whose calls an interrupt closes.</summary>
+        public HashSet<ThreadLog> Closed { get; } = [];
+
+        /// <summary>Threads whose turn is to stop.</summary>
+        public HashSet<ThreadLog> Interrupted { get; } = [];
+
+        public void Add(ThreadLog thread, object entry, SessionEvent echoed)
+        {
+            Entries.Add(new On(thread.ThreadId, entry));
+            Echoed.Add(echoed);
+        }
+    }
 }

@@ -19,7 +19,7 @@ public sealed partial class SessionOwner
     /// <summary>Starts a snapshot when the session rests and its files have been used since the last one.</summary>
     private void KeepFiles()
     {
-        if (_keeping.IsCompleted && _turn is null && !_isOver && IsKept)
+        if (_keeping.IsCompleted && _turns.Count == 0 && !_isOver && IsKept)
         {
             _keeping = TakeSnapshot(new SnapshotTaken(_services.Ids.Next(SnapshotTaken.IdPrefix), _log.History.Seq));
         }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Tenon.Server.Events;
 using Tenon.Server.Harness;
@@ -21,7 +20,6 @@ namespace Tenon.Server.Sessions;
 /// After a <see cref="SequenceConflictException"/> or a <see cref="LogUnavailableException"/> what is in memory is
 /// ahead of the log, and the owner must be dropped.
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "RunTurn disposes the turn it was given.")]
 public sealed partial class SessionOwner
 {
     private readonly SessionServices _services;
@@ -32,14 +30,6 @@ public sealed partial class SessionOwner
     private readonly CancellationToken _stopping;
 
     private SessionRecord? _record;
-    private Turn? _turn;
-
-    // Stops the turn without a word in the log: the server stops and the next owner goes on, or the session is killed.
-    // It lives as long as the turn, for there are many owners without one.
-    private CancellationTokenSource? _stop;
-
-    private Task _running = Task.CompletedTask;
-    private bool _takesOver;
 
     // The session is killed, or what is in memory is ahead of the log: nothing starts any more.
     private bool _isOver;
@@ -51,10 +41,12 @@ public sealed partial class SessionOwner
         (_record, _services, _host, _logger, _stopping) = (record, services, host, logger, stopping);
         _log = new SessionLog(services.Log, record.Id, record.ThreadId, services.Ids, services.Clock)
         {
+            Agent = () => Record().Definition.Agent,
             Prices = services.Prices,
             Budget = record.Definition.Budget,
             IsSelfHosted = record.Definition.IsSelfHosted,
             Row = Row,
+            Woken = StartTurns,
         };
     }
 
@@ -62,11 +54,11 @@ public sealed partial class SessionOwner
     public async Task Load(CancellationToken cancellationToken)
     {
         await _log.Load(cancellationToken);
-        _takesOver = _log.History.Status is SessionStatus.Running or SessionStatus.Rescheduling;
+        _inherited = _log.Threads.Where(thread => SessionStatus.IsActive(thread.History.Status)).ToHashSet();
     }
 
     /// <summary>Goes on with whatever the log says is unfinished.</summary>
-    public void Wake() => StartTurn();
+    public void Wake() => StartTurns();
 
     /// <summary>
     /// An append of its own failed: nothing starts any more, and a turn that runs is left as the log has it.
@@ -74,13 +66,13 @@ public sealed partial class SessionOwner
     public void Abandon()
     {
         _isOver = true;
-        _stop?.Cancel();
+        StopTurns();
     }
 
     /// <summary>Completes when nothing runs any more.</summary>
     public async Task Leave()
     {
-        await _running;
+        await WhenStill();
         await _keeping;
     }
 
@@ -90,7 +82,7 @@ public sealed partial class SessionOwner
     {
         RefuseArchived();
         BudgetRules.CheckEvents(events, _log);
-        SessionInput.Check(events, _log.History, _log.ThreadId);
+        SessionInput.Check(events, _log);
         if (Turn.IsPaused(_log))
         {
             // Nothing runs that an interrupt could stop: it is accepted and leaves no trace.
@@ -101,19 +93,14 @@ public sealed partial class SessionOwner
             }
         }
 
-        var entries = Accept(events);
-        var durable = _log.Append(entries);
-        if (entries.Any(entry => entry is Waiting { Event: UserInterrupt }))
-        {
-            _turn?.Interrupt();
-        }
-
+        var accepted = Accept(events);
         // The model may be asked while the message is being flushed: a request is harmless to repeat, and nothing of
         // the answer is shown, or acted on, before all that stands before it is durable.
-        StartTurn();
+        var durable = _log.Append([.. accepted.Entries, .. accepted.Ends]);
+        Interrupt(accepted.Interrupted);
+        StartTurns();
         await durable;
-        var echoed = entries.Select(entry => entry is Waiting waiting ? waiting.Event : entry).OfType<SessionEvent>()
-            .Where(@event => @event.Type.StartsWith("user.", StringComparison.Ordinal) || @event is SystemMessage)
+        var echoed = accepted.Echoed
             .Select(@event => JsonSerializer.SerializeToElement(@event, WireJson.Default.SessionEvent));
         return JsonSerializer.Serialize(new Page<JsonElement> { Data = [.. echoed] }, WireJson.Default.PageJsonElement);
     }
@@ -132,11 +119,12 @@ public sealed partial class SessionOwner
             _record = record with { Definition = next };
 
             // The budget and what it held back go on together, or a crash between them would leave the session idle.
-            var resumes = changed.Budget.IsGiven && Turn.HasPausedWork(_log.History);
-            var durable = _log.Append(
-                resumes ? [changed, .. Turn.Running(next.Agent, _log)] : [changed], SaveKind.Definition);
-            StartTurn();
-            await durable;
+            var resumed = _log.Threads.Where(thread =>
+                changed.Budget.IsGiven && Turn.HasPausedWork(thread.History)).ToList();
+            await _log.Append(
+                _log.Primary,
+                [changed, .. resumed.SelectMany(On(Turn.Running))],
+                SaveKind.Definition);
         }
 
         return Wire();
@@ -162,7 +150,7 @@ public sealed partial class SessionOwner
                 Repositories = [.. record.Definition.Repositories.Select(one => one == repository ? touched : one)],
             },
         };
-        await _log.Append([], SaveKind.Definition);
+        await _log.Append(_log.Primary, [], SaveKind.Definition);
         return touched;
     }
 
@@ -171,7 +159,7 @@ public sealed partial class SessionOwner
     {
         var record = Record();
         _record = record with { Definition = record.Definition with { Resources = resources } };
-        await _log.Append([], SaveKind.Definition);
+        await _log.Append(_log.Primary, [], SaveKind.Definition);
         await _services.Sandboxes.PlaceUploads(record.Id, CancellationToken.None);
     }
 
@@ -184,12 +172,44 @@ public sealed partial class SessionOwner
         if (record.ArchivedAt is null)
         {
             _record = record with { ArchivedAt = _services.Clock.GetUtcNow() };
-            await _log.Append(Turn.Terminated(record.Definition.Agent, _log));
+            await _log.Append(Terminated());
         }
 
         await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
         await _services.Mcp.Close(record.Id);
         return Wire();
+    }
+
+    /// <summary>Ends a thread beside the primary one, which makes room for another. The thread's wire JSON.</summary>
+    /// <exception cref="ApiException">It is at work, or it is the primary thread.</exception>
+    public async Task<string> ArchiveThread(string threadId)
+    {
+        var record = Record();
+        var thread = _log.Find(threadId) ?? throw ApiException.NotFound("Thread", threadId);
+        if (SessionStatus.IsActive(thread.History.Status))
+        {
+            throw ApiException.Invalid("",
+                $"Thread '{threadId}' is {thread.History.Status} and cannot be archived: interrupt it first.");
+        }
+
+        if (thread.IsPrimary && record.ArchivedAt is null)
+        {
+            throw ApiException.Invalid("", $"Thread '{threadId}' is the primary thread, which is archived with its "
+                + $"session: POST /v1/sessions/{record.Id}/archive.");
+        }
+
+        if (thread.History.Status != SessionStatus.Terminated)
+        {
+            await thread.Append(
+            [
+                .. Turn.Closing(thread), .. Turn.Terminated(thread), new Later(() => Turn.AfterThread(_log)),
+            ]);
+        }
+
+        var now = _services.Clock.GetUtcNow();
+        return JsonSerializer.Serialize(_log.Threads.Count == 1 ? Record().ToThread(now)
+            : ThreadRecord.Of(thread, now).ToWire(SavedAgent.From(record.Definition.Agent), now),
+            WireJson.Default.SessionThread);
     }
 
     /// <summary>Stops what the session does, at once and for good. The session's wire JSON.</summary>
@@ -199,13 +219,12 @@ public sealed partial class SessionOwner
         if (record.ArchivedAt is null)
         {
             _isOver = true;
-            await (_stop?.CancelAsync() ?? Task.CompletedTask);
+            StopTurns();
             await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
             await _services.Mcp.Close(record.Id);
-            await _running;
-            var agent = record.Definition.Agent;
+            await WhenStill();
             _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
-            await _log.Append([.. Turn.Closing(agent, _log), .. Turn.Terminated(agent, _log)]);
+            await _log.Append([.. Open().SelectMany(On(thread => Turn.Closing(thread))), .. Terminated()]);
         }
 
         return Wire();
@@ -221,7 +240,7 @@ public sealed partial class SessionOwner
         // The row outlives the session until streams have seen the last event; what it was told does not.
         _record = record with { Definition = new SessionDefinition { Agent = record.Definition.Agent
             with { System = null, Tools = [] } } };
-        await _log.Append([new SessionDeleted()], SaveKind.Definition, purge: true);
+        await _log.Append(_log.Primary, [new SessionDeleted()], SaveKind.Definition, purge: true);
         _record = null;
         _host.Drop();
         await _services.Sandboxes.Destroy(record.Id, CancellationToken.None);
@@ -230,85 +249,24 @@ public sealed partial class SessionOwner
             new Deleted { Id = record.Id, Type = "session_deleted" }, WireJson.Default.Deleted);
     }
 
-    private void StartTurn()
-    {
-        if (_record is null || _turn is not null || IsEnding || !Turn.IsDue(_log.History))
-        {
-            return;
-        }
-
-        var agent = _record.Definition.Agent;
-        var tools = new ToolRunner(
-            _services.Sandboxes, _services.Web, _services.Mcp, _services.KeepMedia, _record.Id)
-        {
-            SaveMemories = _record.Definition.Memories.Count > 0 ? _services.SaveMemories : null,
-        };
-        _turn = new Turn(agent, _log, _services.Model, tools, _services.Feed, _services.Limits, _services.Clock)
-        {
-            IsTakenOver = _takesOver,
-            Notes = SessionNotes.Of(_record.Definition),
-        };
-        _takesOver = false;
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
-        _running = RunTurn(_turn, _stop);
-    }
-
-    private bool IsEnding => _isOver || _stopping.IsCancellationRequested;
-
-    private async Task RunTurn(Turn turn, CancellationTokenSource stop)
-    {
-        // A turn may outlast the time after which an owner without requests is let go.
-        _host.Hold();
-        try
-        {
-            await RunOrFail(turn, stop.Token);
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // The log says where the next owner goes on, or that there is nothing to go on with.
-        }
-        catch (Exception exception)
-        {
-            // Another owner, or a log that takes nothing. What is in memory is worth nothing now; the next owner folds
-            // the log and goes on from there.
-            LogFailed(_log.SessionId, exception);
-            _isOver = true;
-            _host.Lose(exception);
-        }
-        finally
-        {
-            (_turn, _stop, _running) = (null, null, Task.CompletedTask);
-            turn.Dispose();
-            stop.Dispose();
-            _host.Release();
-        }
-
-        // Input that came while the last entries were being flushed has found no turn to start.
-        StartTurn();
-        KeepFiles();
-    }
-
-    private async Task RunOrFail(Turn turn, CancellationToken stop)
-    {
-        try
-        {
-            await turn.Run(stop);
-        }
-        catch (Exception exception) when (!stop.IsCancellationRequested
-            && exception is not (SequenceConflictException or LogUnavailableException)
-            && !DatabaseFault.IsOutage(exception))
-        {
-            LogFailed(_log.SessionId, exception);
-            await turn.Fail();
-        }
-    }
-
     // The definition is the large part of a row, and changes rarely.
-    private SessionRow Row(History history, DateTimeOffset now, SaveKind save)
+    private SessionRow Row(SessionHistory history, DateTimeOffset now, SaveKind save)
     {
         _record = Record().After(history, now, _services.Prices);
         return _record.ToRow(save == SaveKind.State ? "" : _record.Definition.ToJson());
     }
+
+    /// <summary>The entries that end every thread and the session.</summary>
+    private IReadOnlyList<object> Terminated() =>
+    [
+        .. Open().Reverse().SelectMany(On(Turn.Terminated)), new SessionStatusTerminated(),
+    ];
+
+    private IReadOnlyList<ThreadLog> Open() =>
+        [.. _log.Threads.Where(thread => thread.History.Status != SessionStatus.Terminated)];
+
+    private static Func<ThreadLog, IEnumerable<object>> On(Func<ThreadLog, IEnumerable<object>> entries) =>
+        thread => entries(thread).Select(entry => new On(thread.ThreadId, entry));
 
     private SessionRecord Record() =>
         _record ?? throw ApiException.NotFound("Session", _log.SessionId);

@@ -56,7 +56,7 @@ public sealed record SessionRecord
     };
 
     /// <summary>The record as the history leaves it at <paramref name="now"/>.</summary>
-    public SessionRecord After(History history, DateTimeOffset now, Prices prices) => this with
+    public SessionRecord After(SessionHistory history, DateTimeOffset now, Prices prices) => this with
     {
         Status = history.Status,
         State = State with
@@ -100,12 +100,12 @@ public sealed record SessionRecord
         };
     }
 
-    /// <summary>The primary thread's wire form.</summary>
+    /// <summary>The primary thread's wire form, while it is the only one.</summary>
     public SessionThread ToThread(DateTimeOffset now) => new()
     {
         Id = ThreadId,
         SessionId = Id,
-        Agent = Definition.Agent,
+        Agent = SavedAgent.From(Definition.Agent),
         Status = Status,
         Stats = State.HasRun
             ? new ThreadStats { ActiveSeconds = ActiveSeconds(now), DurationSeconds = DurationSeconds(now) }

@@ -15,7 +15,7 @@ namespace Tenon.Server.Sessions;
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
 public sealed class SessionRules(
     AgentStore agents, EnvironmentStore environments, VaultStore vaults, MemoryStore memories, FileSourceRules sources,
-    SessionSkillRules skills, Prices prices)
+    SessionRosterRules rosters, Prices prices)
 {
     private const int InitialEventsMax = 50;
 
@@ -35,7 +35,7 @@ public sealed class SessionRules(
 
         ApiException.RefuseNulls("resources", create.Resources);
         await CheckVaults(create.VaultIds ?? [], cancellationToken);
-        var (agent, described) = await skills.Resolve(
+        var (agent, described) = await rosters.Resolve(
             await Resolve(create.Agent.Body, cancellationToken), isSelfHosted, cancellationToken);
         if (create.InitialEvents is { Count: > InitialEventsMax })
         {
@@ -60,15 +60,6 @@ public sealed class SessionRules(
             VaultIds = create.VaultIds ?? [],
             Memories = attached,
         };
-    }
-
-    /// <summary>Refuses tools that this version cannot run. Agents may have them; sessions may not yet.</summary>
-    public static SessionAgent CheckRunnable(SessionAgent agent)
-    {
-        SessionSkillRules.CheckReadable(agent);
-
-        return agent.Multiagent is null ? agent
-            : throw ApiException.NotYet("agent.multiagent", "agents with a roster are");
     }
 
     /// <summary>The content of a message: text, images and documents that say where they come from.</summary>
@@ -185,7 +176,9 @@ public sealed class SessionRules(
             throw ApiException.Invalid("agent", $"agent '{agent.Id}' is archived.");
         }
 
-        return CheckRunnable(SessionAgent.From(selection.Type == "agent" ? agent : Override(agent, selection)));
+        var chosen = SessionAgent.From(selection.Type == "agent" ? agent : Override(agent, selection));
+        SessionSkillRules.CheckReadable(chosen.Skills, chosen.Tools);
+        return chosen;
     }
 
     private static Agent Override(Agent agent, AgentSelectionBody selection)

@@ -1,6 +1,7 @@
 using Tenon.Server.Http;
 using Tenon.Server.Skills;
 using Tenon.Server.Tools;
+using Tenon.Wire.Agents;
 using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Sessions;
@@ -19,10 +20,10 @@ public sealed class SessionSkillRules(SkillChoiceRules choices, SkillStore store
 
     private const string ReadTool = "read";
 
-    /// <exception cref="ApiException">400: the agent has skills, and no way to read them.</exception>
-    public static void CheckReadable(SessionAgent agent)
+    /// <exception cref="ApiException">400: an agent has skills, and no way to read them.</exception>
+    public static void CheckReadable(IReadOnlyList<SkillReference> given, IReadOnlyList<AgentTool> tools)
     {
-        if (agent.Skills.Count > 0 && !CanRead(agent))
+        if (given.Count > 0 && !Permission.IsEnabled(tools, ReadTool))
         {
             throw ApiException.Invalid("agent.skills", "skills are read with the read tool, which the agent has not: "
                 + "add agent_toolset_20260401 to its tools, with read enabled.");
@@ -32,20 +33,26 @@ public sealed class SessionSkillRules(SkillChoiceRules choices, SkillStore store
     /// <summary>Whether the agent can read skills at all.</summary>
     public static bool CanRead(SessionAgent agent) => Permission.IsEnabled(agent.Tools, ReadTool);
 
-    /// <summary>The agent with the versions that its skills stand for now, and what those say of themselves.</summary>
+    /// <summary>The skills in the versions that they stand for now.</summary>
+    /// <param name="described">Gets what those say of themselves that are not in it yet.</param>
     /// <exception cref="ApiException">400: one of them is not there, or there are too many.</exception>
-    public async Task<(SessionAgent Agent, IReadOnlyList<SessionSkill> Skills)> Resolve(
-        SessionAgent agent, bool isSelfHosted, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<SkillReference>> Resolve(
+        IReadOnlyList<SkillReference> given, bool isSelfHosted, List<SessionSkill> described,
+        CancellationToken cancellationToken)
     {
-        if (agent.Skills.Count == 0)
+        if (given.Count == 0)
         {
-            return (agent, []);
+            return given;
         }
 
-        var versions = await choices.Find("agent.skills", agent.Skills, cancellationToken);
-        var described = new List<SessionSkill>();
+        var versions = await choices.Find("agent.skills", given, cancellationToken);
         foreach (var version in versions.DistinctBy(version => (version.SkillId, version.Id)))
         {
+            if (described.Exists(skill => skill.SkillId == version.SkillId && skill.Version == version.Id))
+            {
+                continue;
+            }
+
             described.Add(new SessionSkill
             {
                 SkillId = version.SkillId,
@@ -61,8 +68,7 @@ public sealed class SessionSkillRules(SkillChoiceRules choices, SkillStore store
             throw ApiException.Invalid("agent.skills", $"a session has at most {SkillsMax} different skills.");
         }
 
-        var pinned = agent.Skills.Select((reference, i) => reference with { Version = versions[i].Id });
-        return (agent with { Skills = [.. pinned] }, described);
+        return [.. given.Select((reference, i) => reference with { Version = versions[i].Id })];
     }
 
     /// <summary>

@@ -43,6 +43,26 @@ public sealed class SessionStore(IDbContextFactory<TenonContext> contexts)
         return (await rows.Take(query.Limit + 1).ToListAsync(cancellationToken)).ConvertAll(SessionRecord.From);
     }
 
+    /// <summary>The threads of a session that has more than one, as they began; none for one that has not.</summary>
+    public async Task<IReadOnlyList<ThreadRecord>> ListThreads(
+        string sessionId, string? after, int limit, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return (await context.Threads.AsNoTracking()
+            .Where(row => row.Session == sessionId && (after == null || string.Compare(row.Id, after) > 0))
+            .OrderBy(row => row.Id).Take(limit).ToListAsync(cancellationToken)).ConvertAll(ThreadRecord.From);
+    }
+
+    /// <summary>A thread of a session that has more than one; null for any other.</summary>
+    public async Task<ThreadRecord?> FindThread(
+        string sessionId, string threadId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var row = await context.Threads.AsNoTracking()
+            .SingleOrDefaultAsync(row => row.Session == sessionId && row.Id == threadId, cancellationToken);
+        return row is null ? null : ThreadRecord.From(row);
+    }
+
     /// <summary>Sessions that the log leaves at work: they are woken at start.</summary>
     public async Task<IReadOnlyList<string>> ListUnfinished(CancellationToken cancellationToken)
     {
@@ -67,6 +87,8 @@ public sealed class SessionStore(IDbContextFactory<TenonContext> contexts)
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var deleted = context.Sessions.Where(row => row.Status == SessionStatus.Deleted);
         await context.Set<LogRow>().Where(entry => deleted.Any(row => row.Id == entry.Session))
+            .ExecuteDeleteAsync(cancellationToken);
+        await context.Threads.Where(thread => deleted.Any(row => row.Id == thread.Session))
             .ExecuteDeleteAsync(cancellationToken);
         await deleted.ExecuteDeleteAsync(cancellationToken);
     }

@@ -53,7 +53,8 @@ public static class SessionUpdates
         var servers = update.McpServers.Or(stored.McpServers) ?? [];
         AgentRules.CheckServers(servers);
         var tools = AgentRules.CheckTools(update.Tools.Or(stored.Tools) ?? [], servers);
-        return SessionRules.CheckRunnable(stored with { Tools = tools, McpServers = servers });
+        SessionSkillRules.CheckReadable(stored.Skills, tools);
+        return stored with { Tools = tools, McpServers = servers };
     }
 
     private static string Serialize(SessionAgent agent) =>

@@ -221,14 +221,15 @@ public sealed class SessionStarter(
         };
         var session = new SessionLog(log, record.Id, record.ThreadId, ids, clock)
         {
+            Agent = () => definition.Agent,
             Prices = prices,
             Budget = definition.Budget,
             Row = (history, at, _) => (record = record.After(history, at, prices)).ToRow(definition.ToJson()),
         };
         IReadOnlyList<object> entries = initialEvents.Count == 0
             ? []
-            : [.. initialEvents.Select(session.Stamp), .. Turn.Running(definition.Agent, session)];
-        await session.Append(entries, SaveKind.Insert);
+            : [.. initialEvents.Select(session.Stamp), .. Turn.Running(session.Primary)];
+        await session.Append(session.Primary, entries, SaveKind.Insert);
         sandboxes.Ask(record);
         if (entries.Count > 0)
         {

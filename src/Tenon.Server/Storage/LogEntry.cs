@@ -24,6 +24,9 @@ public sealed record LogAppend
     /// <summary>The session's row as these entries leave it; null keeps it.</summary>
     public SessionSave? Save { get; init; }
 
+    /// <summary>Rows of threads as these entries leave them.</summary>
+    public IReadOnlyList<ThreadRow> Threads { get; init; } = [];
+
     /// <summary>Copied from elsewhere, so that nothing of it happens now: readers are not woken for it.</summary>
     public bool IsHistory { get; init; }
 
@@ -55,6 +58,9 @@ public sealed class LogUnavailableException(string message, Exception? inner = n
 public sealed record LogQuery
 {
     public required string Session { get; init; }
+
+    /// <summary>Only what this thread's own stream shows.</summary>
+    public required string Thread { get; init; }
 
     public bool Descending { get; init; }
 

@@ -7,6 +7,7 @@ internal sealed class PostgresBatch
 {
     private readonly List<(string Session, LogEntry Entry)> _entries = [];
     private readonly Dictionary<string, SessionSave> _saves = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Session, string Id), ThreadRow> _threads = [];
     private readonly List<(string Session, long Through)> _purges = [];
     private readonly SequenceConflictException?[] _conflicts;
     private LogAppend? _last;
@@ -76,6 +77,11 @@ internal sealed class PostgresBatch
             AddUpdates(batch, updates);
         }
 
+        if (_threads.Count > 0)
+        {
+            AddThreads(batch, [.. _threads.Values]);
+        }
+
         if (_purges.Count > 0)
         {
             Add(batch,
@@ -100,6 +106,11 @@ internal sealed class PostgresBatch
         if (append.Save is { } save)
         {
             _saves[append.Session] = _saves.TryGetValue(append.Session, out var earlier) ? Merge(earlier, save) : save;
+        }
+
+        foreach (var thread in append.Threads)
+        {
+            _threads[(thread.Session, thread.Id)] = thread;
         }
 
         if (append.Purge)
@@ -153,6 +164,18 @@ internal sealed class PostgresBatch
         saves.ConvertAll(save => save.Row.ArchivedAt).ToArray(),
         saves.ConvertAll(save => save.Row.State).ToArray(),
         saves.ConvertAll(save => save.Kind == SaveKind.Definition ? save.Row.Definition : null).ToArray());
+
+    private static void AddThreads(NpgsqlBatch batch, List<ThreadRow> rows) => Add(batch,
+        "INSERT INTO thread (session, id, created_at, status, archived_at, definition, state) "
+        + "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (session, id) DO UPDATE SET "
+        + "status=excluded.status, archived_at=excluded.archived_at, state=excluded.state",
+        rows.ConvertAll(row => row.Session).ToArray(),
+        rows.ConvertAll(row => row.Id).ToArray(),
+        rows.ConvertAll(row => row.CreatedAt).ToArray(),
+        rows.ConvertAll(row => row.Status).ToArray(),
+        rows.ConvertAll(row => row.ArchivedAt).ToArray(),
+        rows.ConvertAll(row => row.Definition).ToArray(),
+        rows.ConvertAll(row => row.State).ToArray());
 
     private static void Add(NpgsqlBatch batch, string sql, params IReadOnlyList<Array> columns)
     {

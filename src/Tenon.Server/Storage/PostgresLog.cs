@@ -79,13 +79,13 @@ internal sealed class PostgresLog(NpgsqlDataSource source, PostgresMembership me
 
     public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
     {
-        var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$1 AND NOT internal");
-        var parameters = new List<object> { query.Session };
+        var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$1 AND thread=$2 AND NOT internal");
+        var parameters = new List<object> { query.Session, query.Thread };
 
         // The offset keeps the planner from joining the page with the whole session, and the sum from going through
         // the rest of the log by seq: it is to look up each row's id.
         sql.Append(" AND NOT EXISTS (SELECT 1 FROM log n WHERE n.session=l.session AND n.id=l.id AND n.seq+0>l.seq "
-            + "OFFSET 0)");
+            + "AND n.thread=l.thread OFFSET 0)");
         Add(query.After, query.Descending ? "seq<" : "seq>");
         Add(query.From, "at>=");
         Add(query.To, "at<=");

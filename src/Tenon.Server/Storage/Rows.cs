@@ -198,6 +198,29 @@ public sealed record SessionRow
     public required string State { get; init; }
 }
 
+/// <summary>
+/// A thread of a session that has more than one: who works in it, and a projection of its log, as with sessions.
+/// </summary>
+public sealed record ThreadRow
+{
+    public required string Session { get; init; }
+
+    public required string Id { get; init; }
+
+    public required long CreatedAt { get; init; }
+
+    /// <summary><c>idle running rescheduling terminated</c>.</summary>
+    public required string Status { get; init; }
+
+    public long? ArchivedAt { get; init; }
+
+    /// <summary>Who works in it and for whom, as JSON; it never changes.</summary>
+    public required string Definition { get; init; }
+
+    /// <summary>What its status brings with it (usage, times), as JSON.</summary>
+    public required string State { get; init; }
+}
+
 /// <summary>One entry of a session's log.</summary>
 public sealed class LogRow
 {

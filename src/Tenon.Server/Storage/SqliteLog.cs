@@ -58,11 +58,15 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 
     public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
     {
-        var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$session AND internal=0");
-        var parameters = new List<(string, object)> { ("$session", query.Session), ("$limit", query.Limit) };
+        var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$session AND thread=$thread AND internal=0");
+        var parameters = new List<(string, object)>
+        {
+            ("$session", query.Session), ("$thread", query.Thread), ("$limit", query.Limit),
+        };
 
         // The sum keeps it from the index by seq, in which it would go through the rest of the log for each row.
-        sql.Append(" AND NOT EXISTS (SELECT 1 FROM log n WHERE n.session=l.session AND n.id=l.id AND n.seq+0>l.seq)");
+        sql.Append(" AND NOT EXISTS (SELECT 1 FROM log n WHERE n.session=l.session AND n.id=l.id AND n.seq+0>l.seq "
+            + "AND n.thread=l.thread)");
         Add(query.After, query.Descending ? " AND seq<$after" : " AND seq>$after", "$after");
         Add(query.From, " AND at>=$from", "$from");
         Add(query.To, " AND at<=$to", "$to");

@@ -18,6 +18,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly Statement _insertSession;
     private readonly Statement _updateState;
     private readonly Statement _updateDefinition;
+    private readonly Statement _saveThread;
     private readonly Statement _purge;
 
     public SqliteWriter(SqliteDatabase database)
@@ -34,6 +35,10 @@ internal sealed class SqliteWriter : IDisposable
             + "agent_version, environment_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         _updateState = new(handle, "UPDATE session SET status=?, archived_at=?, state=? WHERE id=?");
         _updateDefinition = new(handle, "UPDATE session SET status=?, archived_at=?, state=?, definition=? WHERE id=?");
+        _saveThread = new(handle,
+            "INSERT INTO thread (session, id, created_at, status, archived_at, definition, state) "
+            + "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session, id) DO UPDATE SET status=excluded.status, "
+            + "archived_at=excluded.archived_at, state=excluded.state");
         _purge = new(handle, "DELETE FROM log WHERE session=? AND seq<=?");
     }
 
@@ -55,7 +60,7 @@ internal sealed class SqliteWriter : IDisposable
     public void Dispose()
     {
         foreach (var statement in (Statement[])
-            [_begin, _commit, _head, _insert, _insertSession, _updateState, _updateDefinition, _purge])
+            [_begin, _commit, _head, _insert, _insertSession, _updateState, _updateDefinition, _saveThread, _purge])
         {
             statement.Dispose();
         }
@@ -80,6 +85,12 @@ internal sealed class SqliteWriter : IDisposable
         if (append.Save is { } save)
         {
             Save(save);
+        }
+
+        foreach (var thread in append.Threads)
+        {
+            _saveThread.Bind(thread.Session).Bind(thread.Id).Bind(thread.CreatedAt).Bind(thread.Status)
+                .Bind(thread.ArchivedAt).Bind(thread.Definition).Bind(thread.State).Run();
         }
 
         if (append.Purge)

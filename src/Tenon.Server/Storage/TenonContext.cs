@@ -23,6 +23,8 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
 
     public DbSet<SessionRow> Sessions => Set<SessionRow>();
 
+    public DbSet<ThreadRow> Threads => Set<ThreadRow>();
+
     public DbSet<FileRow> Files => Set<FileRow>();
 
     public DbSet<OutputRow> Outputs => Set<OutputRow>();
@@ -84,6 +86,8 @@ public abstract class TenonContext(DbContextOptions options) : DbContext(options
         session.HasKey(row => row.Id);
         session.HasIndex(row => row.Status);
         session.HasIndex(row => row.AgentId);
+
+        modelBuilder.Entity<ThreadRow>().ToTable("thread").HasKey(row => new { row.Session, row.Id });
 
         var log = modelBuilder.Entity<LogRow>().ToTable("log");
         log.HasKey(row => new { row.Session, row.Seq });

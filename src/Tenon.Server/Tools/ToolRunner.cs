@@ -27,6 +27,9 @@ public sealed class ToolRunner(
 
     private ISandbox? _sandbox;
 
+    /// <summary>The thread's own shell in the sandbox; null for the primary thread's.</summary>
+    public string? Shell { get; init; }
+
     /// <summary>Makes what a call wrote to memory durable; null for a session that has none.</summary>
     public SaveMemories? SaveMemories { get; init; }
 
@@ -51,7 +54,8 @@ public sealed class ToolRunner(
 
         try
         {
-            var output = await _sandbox!.Call(new SandboxCall(callId, name, input), cancellationToken);
+            var output = await _sandbox!.Call(
+                new SandboxCall(callId, name, input) { Shell = Shell }, cancellationToken);
             return await Remember(await Shorten(callId, await Keep(output), cancellationToken));
         }
         catch (SandboxException exception)

@@ -7,7 +7,7 @@ namespace Tenon.Wire.Hand;
 public static class HandProtocol
 {
     /// <summary>Raised when a frame changes its meaning.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
@@ -80,6 +80,9 @@ public sealed record HandRequest
     public string? ToolUseId { get; init; }
 
     public string? Tool { get; init; }
+
+    /// <summary>The shell that a call of <c>bash</c> runs in; null for the session's first.</summary>
+    public string? Shell { get; init; }
 
     public JsonElement? Input { get; init; }
 }

@@ -114,7 +114,7 @@ public sealed record SessionThread
 
     public string? ParentThreadId { get; init; }
 
-    public required SessionAgent Agent { get; init; }
+    public required ThreadAgent Agent { get; init; }
 
     public required string Status { get; init; }
 

@@ -146,7 +146,8 @@ public sealed class FeedTests
     private FeedReader Open(long? after = null, params string[] previews) =>
         _feed.Subscribe(Session, after, _head, previews.ToHashSet());
 
-    private static Preview Preview(string id, string type, int number) => new(0, id, type, "event_delta", $"{number}");
+    private static Preview Preview(string id, string type, int number) =>
+        new("sthr_1", 0, id, type, "event_delta", $"{number}");
 
     private static List<Preview> Drain(FeedReader reader)
     {

@@ -40,7 +40,7 @@ public sealed class BudgetTests
         await world.Run(Token);
 
         var usage = world.Events<SessionUsageEvent>().Single().Usage;
-        Assert.Equal(usd, world.Log.CostUsd);
+        Assert.Equal(usd, world.Log.Session.CostUsd);
         Assert.Equal((Money.Usd(cents), 3_600m), (usage.ListCost, usage.ActiveSeconds));
         Assert.Equal((input, 15_000, cacheRead), (usage.InputTokens, usage.OutputTokens, usage.CacheReadInputTokens));
     }
@@ -75,7 +75,7 @@ public sealed class BudgetTests
         var waits = running[1].ProcessedAt - world.Events<SessionStatusRescheduled>().Single().ProcessedAt;
         var whole = world.Events<SessionStatusIdle>().Single().ProcessedAt - running[0].ProcessedAt;
         Assert.True(waits >= TimeSpan.FromMinutes(4), $"It waited {waits}.");
-        Assert.Equal((decimal)(whole - waits)!.Value.TotalSeconds, world.Log.Usage.ActiveSeconds);
+        Assert.Equal((decimal)(whole - waits)!.Value.TotalSeconds, world.Log.Session.Usage.ActiveSeconds);
     }
 
     [Fact]
@@ -171,18 +171,18 @@ public sealed class BudgetTests
         await world.Run(Token);
 
         world.Crash();
-        Assert.True(Turn.IsPaused(world.Log));
+        Assert.True(Turn.IsPaused(world.Log.Session));
         Assert.False(Turn.IsDue(world.Log.History));
         Assert.True(Turn.HasPausedWork(world.Log.History));
         await world.Log.Append(
         [
             new SessionUpdated { Budget = new Patch<Budget>(cents is null ? null : Limit(cents)) },
-            .. Turn.Running(world.Agent, world.Log),
+            .. Turn.Running(world.Log),
         ]);
         world.Crash();
         await world.Run(Token);
 
-        Assert.Equal(cents is null ? null : Limit(cents), world.Log.History.Budget);
+        Assert.Equal(cents is null ? null : Limit(cents), world.Log.Session.History.Budget);
         Assert.Equal("end_turn", world.Events<SessionStatusIdle>()[^1].StopReason.Type);
         var read = Assert.IsType<ModelToolResult>(world.Model.Requests.Last().Messages[^1].Content.Single());
         Assert.Equal([ContentBlock.Of("yes")], read.Content);
@@ -201,7 +201,7 @@ public sealed class BudgetTests
         Assert.True(Turn.HasPausedWork(world.Log.History));
         await world.Log.Append(
         [
-            new SessionUpdated { Budget = new Patch<Budget>(Limit("100")) }, .. Turn.Running(world.Agent, world.Log),
+            new SessionUpdated { Budget = new Patch<Budget>(Limit("100")) }, .. Turn.Running(world.Log),
         ]);
         await world.Run(Token);
 
@@ -223,15 +223,16 @@ public sealed class BudgetTests
         world.Crash();
         Assert.True(world.Log.IsAtBudget);
         var refusal = Assert.Throws<ApiException>(
-            () => BudgetRules.Change(new Patch<Budget>(Limit("2000000")), world.Log));
+            () => BudgetRules.Change(new Patch<Budget>(Limit("2000000")), world.Log.Session));
         Assert.StartsWith("budget: model_not_budgetable: ", refusal.Message, StringComparison.Ordinal);
-        Assert.Null(BudgetRules.Change(new Patch<Budget>(null), world.Log));
+        Assert.Null(BudgetRules.Change(new Patch<Budget>(null), world.Log.Session));
     }
 
     [Fact]
     public void A_search_that_was_made_is_counted_and_one_that_failed_is_not()
     {
-        var history = new History();
+        var session = new SessionHistory();
+        var history = new History("t", session);
         var uses = new List<ModelContent>
         {
             new ModelToolUse("a", "web_search", default), new ModelToolUse("b", "web_search", default),
@@ -247,7 +248,9 @@ public sealed class BudgetTests
             new AgentToolResult { ToolUseId = "sevt_b", Content = [ContentBlock.Of("down")], IsError = true },
         })
         {
-            history.Apply(new LogEntry(history.Seq + 1, "t", "id", "type", 0, "", false), content);
+            var entry = new LogEntry(history.Seq + 1, "t", "id", "type", 0, "", false);
+            session.Apply(entry, content);
+            history.Apply(entry, content);
         }
 
         Assert.Equal(0.51m, history.Usage.CostUsd(0, Server.Billing.Prices.Default));

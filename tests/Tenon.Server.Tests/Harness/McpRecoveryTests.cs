@@ -218,6 +218,6 @@ public sealed class McpRecoveryTests : IAsyncDisposable
             {
                 ToolUseId = callId, Result = result, DenyMessage = message,
             }),
-            .. Turn.Running(world.Agent, world.Log),
+            .. Turn.Running(world.Log),
         ]);
 }

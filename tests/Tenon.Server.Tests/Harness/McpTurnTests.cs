@@ -290,7 +290,7 @@ public sealed class McpTurnTests : IAsyncDisposable
             {
                 ToolUseId = callId, Result = result, DenyMessage = message,
             }),
-            .. Turn.Running(world.Agent, world.Log),
+            .. Turn.Running(world.Log),
         ]);
 
     private static string ResultText(ModelRequest request) => string.Concat(request.Messages[^1].Content

@@ -128,7 +128,7 @@ public abstract class RecoveryTests
         await world.Log.Append(
             [
                 world.Log.Stamp(new UserToolConfirmation { ToolUseId = waiting, Result = "allow" }),
-                .. Turn.Running(world.Agent, world.Log),
+                .. Turn.Running(world.Log),
             ]);
         await world.Run(Token);
 

@@ -99,6 +99,6 @@ public sealed class SelfHostedTurnTests
     {
         var call = world.Log.History.Round.Single();
         var result = new UserToolResult { ToolUseId = call.Id, Content = [ContentBlock.Of(text)] };
-        return world.Log.Append([world.Log.Stamp(result), .. Turn.Running(world.Agent, world.Log)]);
+        return world.Log.Append([world.Log.Stamp(result), .. Turn.Running(world.Log)]);
     }
 }

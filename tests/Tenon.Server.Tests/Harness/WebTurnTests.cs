@@ -145,7 +145,7 @@ public sealed class WebTurnTests : IAsyncDisposable
 
         var usage = world.Events<SessionUsageEvent>().Single().Usage;
         Assert.Equal((2, 0), (usage.ServerToolUse!.WebSearchRequests, usage.ServerToolUse.WebFetchRequests));
-        Assert.Equal(0.02m, world.Log.CostUsd);
+        Assert.Equal(0.02m, world.Log.Session.CostUsd);
     }
 
     [Fact]

@@ -45,11 +45,14 @@ public sealed class SessionCostTests
     /// <summary>A record of these entries, the first at the start and the others an hour later.</summary>
     private static SessionRecord Record(params object[] contents)
     {
-        var history = new History();
+        var session = new SessionHistory();
+        var history = new History("t", session);
         foreach (var content in contents)
         {
             var at = history.Seq == 0 ? Start : Start.AddHours(1);
-            history.Apply(new LogEntry(history.Seq + 1, "t", "i", "x", at.ToMicroseconds(), "", false), content);
+            var entry = new LogEntry(history.Seq + 1, "t", "i", "x", at.ToMicroseconds(), "", false);
+            session.Apply(entry, content);
+            history.Apply(entry, content);
         }
 
         return new SessionRecord
@@ -64,6 +67,6 @@ public sealed class SessionCostTests
                 Agent = new SessionAgent { Id = "a", Version = 1, Name = "n", Model = new ModelConfig { Id = "m" } },
             },
             State = new SessionState { SavedAt = Start, HasRun = true },
-        }.After(history, Start.AddHours(1), Prices.Default);
+        }.After(session, Start.AddHours(1), Prices.Default);
     }
 }

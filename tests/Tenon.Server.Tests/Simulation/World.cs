@@ -81,11 +81,12 @@ internal sealed class World : ISessionHost
         var log = new EventLog(Log, new Feed(_clock), NullLogger<EventLog>.Instance, new SimulatedScheduler());
         var session = new SessionLog(log, Record().Id, Record().ThreadId, Ids, _clock)
         {
+            Agent = () => Agent,
             Prices = Prices.Default,
             Row = (_, _, _) => throw new InvalidOperationException("Nothing is appended any more."),
         };
         session.Load(CancellationToken.None).GetAwaiter().GetResult();
-        return session.History;
+        return session.Primary.History;
     }
 
     /// <summary>Runs until the client has what it came for and the session rests.</summary>

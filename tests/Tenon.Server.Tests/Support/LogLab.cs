@@ -50,7 +50,7 @@ public sealed class LogLab : IAsyncDisposable
 
     public Task<IReadOnlyList<LogEntry>> List(string session, Func<LogQuery, LogQuery>? change = null)
     {
-        var query = new LogQuery { Session = session, Limit = 1_000 };
+        var query = new LogQuery { Session = session, Thread = "sthr_1", Limit = 1_000 };
         return Log.List(change is null ? query : change(query), CancellationToken.None);
     }
 

@@ -28,6 +28,7 @@ public sealed class StreamHost : IAsyncDisposable
             var last = request.Headers["Last-Event-ID"].ToString();
             return new EventStream(lab.Log, lab.Feed, lab.Clock, session)
             {
+                Thread = "sthr_1",
                 After = last.Length > 0 ? long.Parse(last, CultureInfo.InvariantCulture) : null,
                 PreviewTypes = request.Query["previews"].OfType<string>().ToHashSet(),
             };

@@ -89,7 +89,7 @@ public sealed class TurnWorld : IAsyncDisposable
     public bool IsSelfHosted { get; set; }
 
     /// <summary>The log in the hands of the present owner.</summary>
-    public SessionLog Log { get; private set; }
+    public ThreadLog Log { get; private set; }
 
     /// <summary>The turn that runs, or ran last.</summary>
     public Turn? Turn { get; private set; }
@@ -106,8 +106,9 @@ public sealed class TurnWorld : IAsyncDisposable
             .Select(entry => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!).OfType<T>()];
 
     /// <summary>Appends a message to an idle session, as its owner does.</summary>
-    public Task Send(string text) => Log.Append(
-        [Log.Stamp(new UserMessage { Content = [ContentBlock.Of(text)] }), .. Turn.Running(Agent, Log)],
+    public Task Send(string text) => Log.Session.Append(
+        Log,
+        [Log.Stamp(new UserMessage { Content = [ContentBlock.Of(text)] }), .. Turn.Running(Log)],
         Log.History.Seq == 0 ? SaveKind.Insert : SaveKind.State);
 
     /// <summary>Appends the result of the one call that waits for the client, as its owner does.</summary>
@@ -115,7 +116,7 @@ public sealed class TurnWorld : IAsyncDisposable
     {
         var call = Log.History.Round.Single();
         var result = new UserCustomToolResult { CustomToolUseId = call.Id, Content = [ContentBlock.Of(text)] };
-        return Log.Append([Log.Stamp(result), .. Turn.Running(Agent, Log)]);
+        return Log.Append([Log.Stamp(result), .. Turn.Running(Log)]);
     }
 
     /// <summary>Runs a turn to its end.</summary>
@@ -123,7 +124,7 @@ public sealed class TurnWorld : IAsyncDisposable
     public async Task Run(CancellationToken cancellationToken, bool isInterrupted = false)
     {
         var tools = new ToolRunner(_sandboxes, Web.Tools, Mcp.Servers, Keep, _sessionId);
-        Turn = new Turn(Agent, Log, _model, tools, Feed, Limits, Clock)
+        Turn = new Turn(Log, _model, tools, Feed, Limits, Clock)
         {
             IsTakenOver = _isTakenOver,
         };
@@ -155,7 +156,7 @@ public sealed class TurnWorld : IAsyncDisposable
     /// <summary>A log that starts as a copy of another's first entries.</summary>
     public async Task Copy(IEnumerable<LogEntry> entries)
     {
-        var row = Row(Log.History, Clock.GetUtcNow(), SaveKind.Insert);
+        var row = Row(Log.Session.History, Clock.GetUtcNow(), SaveKind.Insert);
         await _log.Append(new LogAppend
         {
             Session = _sessionId,
@@ -224,10 +225,11 @@ public sealed class TurnWorld : IAsyncDisposable
 
     private string InWorkspace(string name) => Path.Combine(_sandboxes.FolderOf(_sessionId).Workspace, name);
 
-    private SessionLog NewOwner()
+    private ThreadLog NewOwner()
     {
         var log = new SessionLog(_log, _sessionId, "sthr_1", _ids, Clock)
         {
+            Agent = () => Agent,
             Row = Row,
             Prices = Prices,
             Budget = Budget,
@@ -235,10 +237,10 @@ public sealed class TurnWorld : IAsyncDisposable
         };
         log.Load(CancellationToken.None).GetAwaiter().GetResult();
         _isTakenOver = log.History.Status != SessionStatus.Idle;
-        return log;
+        return log.Primary;
     }
 
-    private SessionRow Row(History history, DateTimeOffset now, SaveKind save) => new()
+    private SessionRow Row(SessionHistory history, DateTimeOffset now, SaveKind save) => new()
     {
         Id = _sessionId,
         CreatedAt = now.ToMicroseconds(),

@@ -590,6 +590,44 @@ namespace Tenon.Server.Storage.Migrations
                     b.ToTable("skill_version", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.ThreadRow", b =>
+                {
+                    b.Property<string>("Session")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("session");
+
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("archived_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Definition")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("definition");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.HasKey("Session", "Id");
+
+                    b.ToTable("thread", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.VaultRow", b =>
                 {
                     b.Property<string>("Id")

@@ -674,6 +674,49 @@ namespace Tenon.Server.Storage.Migrations.Postgres
                     b.ToTable("skill_version", (string)null);
                 });
 
+            modelBuilder.Entity("Tenon.Server.Storage.ThreadRow", b =>
+                {
+                    b.Property<string>("Session")
+                        .HasColumnType("text")
+                        .HasColumnName("session")
+                        .UseCollation("C");
+
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<long?>("ArchivedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("archived_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Definition")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("definition")
+                        .UseCollation("C");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state")
+                        .UseCollation("C");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("status")
+                        .UseCollation("C");
+
+                    b.HasKey("Session", "Id");
+
+                    b.ToTable("thread", (string)null);
+                });
+
             modelBuilder.Entity("Tenon.Server.Storage.VaultRow", b =>
                 {
                     b.Property<string>("Id")

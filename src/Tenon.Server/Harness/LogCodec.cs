@@ -1,0 +1,63 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Tenon.Server.Storage;
+using Tenon.Wire;
+using Tenon.Wire.Events;
+
+namespace Tenon.Server.Harness;
+
+/// <summary>Events and internal records as entries of the log, and back.</summary>
+internal static class LogCodec
+{
+    public static LogEntry Encode(object content, long seq, string thread, long at, Func<string> nextId)
+    {
+        return content switch
+        {
+            SessionEvent @event => Event(@event),
+            Waiting waiting => Event(waiting.Event),
+            ModelAnswer answer => Record(answer, LogTypes.ModelAnswer, LogJson.Default.ModelAnswer),
+            SandboxOpened opened => Record(opened, LogTypes.SandboxOpened, LogJson.Default.SandboxOpened),
+            ModelSwitched switched => Record(switched, LogTypes.ModelSwitched, LogJson.Default.ModelSwitched),
+            Compacted compacted => Record(compacted, LogTypes.Compacted, LogJson.Default.Compacted),
+            SnapshotTaken snapshot => Record(snapshot, LogTypes.Snapshot, LogJson.Default.SnapshotTaken),
+            Forked forked => Record(forked, LogTypes.Forked, LogJson.Default.Forked),
+            McpListed listed => Record(listed, LogTypes.McpListed, LogJson.Default.McpListed),
+            McpSent sent => Record(sent, LogTypes.McpSent, LogJson.Default.McpSent),
+            ThreadStarted started => Record(started, LogTypes.ThreadStarted, LogJson.Default.ThreadStarted),
+            PlatformResult result => Record(result, LogTypes.PlatformResult, LogJson.Default.PlatformResult),
+            Consulted consulted => Record(consulted, LogTypes.Consulted, LogJson.Default.Consulted),
+            Told told => Record(told, LogTypes.Told, LogJson.Default.Told),
+            _ => throw new ArgumentException(
+                $"{content.GetType().Name} is not something the log keeps.", nameof(content)),
+        };
+
+        LogEntry Event(SessionEvent @event) => new(
+            seq, thread, @event.Id!, @event.Type, at,
+            JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), false);
+
+        LogEntry Record<T>(T record, string type, JsonTypeInfo<T> json) =>
+            new(seq, thread, nextId(), type, at, JsonSerializer.Serialize(record, json), true);
+    }
+
+    public static object Decode(LogEntry entry) => entry.Type switch
+    {
+        LogTypes.ModelAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelAnswer)!,
+        LogTypes.SandboxOpened => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SandboxOpened)!,
+        LogTypes.ModelSwitched => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ModelSwitched)!,
+        LogTypes.Compacted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Compacted)!,
+        LogTypes.Snapshot => JsonSerializer.Deserialize(entry.Body, LogJson.Default.SnapshotTaken)!,
+        LogTypes.Forked => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Forked)!,
+        LogTypes.McpListed => JsonSerializer.Deserialize(entry.Body, LogJson.Default.McpListed)!,
+        LogTypes.McpSent => JsonSerializer.Deserialize(entry.Body, LogJson.Default.McpSent)!,
+        LogTypes.ThreadStarted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.ThreadStarted)!,
+        LogTypes.PlatformResult => JsonSerializer.Deserialize(entry.Body, LogJson.Default.PlatformResult)!,
+        LogTypes.Consulted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Consulted)!,
+        LogTypes.Told => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Told)!,
+        _ when entry.Internal => entry,
+        _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
+    };
+
+    /// <summary>Whether it changes what the row of its thread says.</summary>
+    public static bool ChangesThread(object content) => content is ThreadStarted or ThreadStatusRunning
+        or ThreadStatusIdle or ThreadStatusRescheduled or ThreadStatusTerminated;
+}

@@ -1,0 +1,94 @@
+using Tenon.Server.Billing;
+using Tenon.Server.Storage;
+using Tenon.Wire.Agents;
+using Tenon.Wire.Events;
+using Tenon.Wire.Sessions;
+
+namespace Tenon.Server.Harness;
+
+/// <summary>One thread of a session's log: who works in it, its history, and appending to it.</summary>
+public sealed class ThreadLog
+{
+    private SessionAgent? _agent;
+
+    internal ThreadLog(SessionLog session, string threadId, ThreadStarted? started, DateTimeOffset createdAt)
+    {
+        (Session, ThreadId, Started, CreatedAt, UpdatedAt) = (session, threadId, started, createdAt, createdAt);
+        History = new History(threadId, session.History);
+    }
+
+    public SessionLog Session { get; }
+
+    public string SessionId => Session.SessionId;
+
+    public string ThreadId { get; }
+
+    /// <summary>How it began; null for the primary thread, which began with its session.</summary>
+    public ThreadStarted? Started { get; }
+
+    public bool IsPrimary => Started is null;
+
+    public DateTimeOffset CreatedAt { get; }
+
+    public DateTimeOffset UpdatedAt { get; private set; }
+
+    public DateTimeOffset? ArchivedAt { get; private set; }
+
+    /// <summary>What the log says of it.</summary>
+    public History History { get; }
+
+    public Prices Prices => Session.Prices;
+
+    public DateTimeOffset Now => Session.Now;
+
+    /// <summary>Whether the session's budget is used up.</summary>
+    public bool IsAtBudget => Session.IsAtBudget;
+
+    /// <summary>Who works in it.</summary>
+    public SessionAgent Agent => IsPrimary ? Session.Agent() : _agent ??= Runnable(Started!.Agent);
+
+    /// <summary>Whether it is the advisor's, which ends with its answer.</summary>
+    public bool IsAdvisor => Started?.Agent is Advisor;
+
+    public string NextId() => Session.NextId();
+
+    public SessionEvent Stamp(SessionEvent @event) => Session.Stamp(@event);
+
+    /// <summary>Appends to this thread; completes when that is durable.</summary>
+    public Task Append(params IReadOnlyList<object> contents) => Session.Append(this, contents, SaveKind.State);
+
+    /// <summary>Its row as the history leaves it.</summary>
+    public ThreadRow ToRow(DateTimeOffset now) => ThreadRecord.Of(this, now).ToRow();
+
+    internal void Apply(LogEntry entry, object content)
+    {
+        History.Apply(entry, content);
+        UpdatedAt = Microseconds.FromMicroseconds(entry.At);
+        if (History.Status == SessionStatus.Terminated)
+        {
+            ArchivedAt ??= UpdatedAt;
+        }
+    }
+
+    private static SessionAgent Runnable(ThreadAgent agent) => agent switch
+    {
+        SavedAgent saved => Of(saved.Id, saved.Version, saved.Name, saved.Model) with
+        {
+            Description = saved.Description, System = saved.System, Tools = saved.Tools, Skills = saved.Skills,
+            McpServers = saved.McpServers,
+        },
+        InlineAgent inline => Of("", 0, inline.Name, inline.Model) with
+        {
+            Description = inline.Description, System = inline.System, Tools = inline.Tools, Skills = inline.Skills,
+            McpServers = inline.McpServers,
+        },
+        Advisor advisor => Of("", 0, ThreadAgent.AdvisorName, new ModelConfig { Id = advisor.Model }) with
+        {
+            System = Consultation.System,
+        },
+        _ => Of("", 0, agent.CalledName, new ModelConfig { Id = "" }),
+    };
+
+    private static SessionAgent Of(string id, int version, string name, ModelConfig model) =>
+        new() { Id = id, Version = version, Name = name, Model = model };
+}

@@ -1,0 +1,142 @@
+using Tenon.Server.Harness;
+using Tenon.Server.Storage;
+using Tenon.Server.Tools;
+
+namespace Tenon.Server.Sessions;
+
+/// <content>The turns of the session's threads, each a task beside the requests.</content>
+public sealed partial class SessionOwner
+{
+    private readonly Dictionary<ThreadLog, RunningTurn> _turns = [];
+
+    // Threads that were at work when this owner read the log: another one may have sent their calls.
+    private HashSet<ThreadLog> _inherited = [];
+
+    private bool IsEnding => _isOver || _stopping.IsCancellationRequested;
+
+    /// <summary>Starts a turn of every thread that has something to do and no turn.</summary>
+    private void StartTurns()
+    {
+        foreach (var thread in _log.Threads.Where(thread => Turn.IsDue(thread.History)).ToList())
+        {
+            StartTurn(thread);
+        }
+    }
+
+    private void StartTurn(ThreadLog thread)
+    {
+        if (_record is null || _turns.ContainsKey(thread) || IsEnding)
+        {
+            return;
+        }
+
+        var tools = new ToolRunner(
+            _services.Sandboxes, _services.Web, _services.Mcp, _services.KeepMedia, _record.Id)
+        {
+            Shell = thread.IsPrimary ? null : thread.ThreadId,
+            SaveMemories = _record.Definition.Memories.Count > 0 ? _services.SaveMemories : null,
+        };
+        var turn = new Turn(thread, _services.Model, tools, _services.Feed, _services.Limits, _services.Clock)
+        {
+            IsTakenOver = _inherited.Remove(thread),
+            Notes = SessionNotes.Of(_record.Definition, thread.Agent),
+        };
+        if (_turns.Count == 0)
+        {
+            // A turn may outlast the time after which an owner without requests is let go.
+            _host.Hold();
+        }
+
+        var running = new RunningTurn(turn, CancellationTokenSource.CreateLinkedTokenSource(_stopping));
+        _turns.Add(thread, running);
+        running.Task = RunTurn(thread, running);
+    }
+
+    private void Interrupt(IEnumerable<ThreadLog> threads)
+    {
+        foreach (var thread in threads)
+        {
+            _turns.GetValueOrDefault(thread)?.Turn.Interrupt();
+        }
+    }
+
+    // Stops the turns without a word in the log: the server stops and the next owner goes on, or the session is killed.
+    private void StopTurns()
+    {
+        foreach (var running in _turns.Values.ToList())
+        {
+            running.Stop.Cancel();
+        }
+    }
+
+    /// <summary>Completes when no turn runs.</summary>
+    private async Task WhenStill()
+    {
+        while (_turns.Count > 0)
+        {
+            await _turns.Values.First().Task;
+        }
+    }
+
+    private async Task RunTurn(ThreadLog thread, RunningTurn running)
+    {
+        // The caller has yet to note the task, and others of the same append to be started.
+        await Task.Yield();
+        try
+        {
+            await RunOrFail(running.Turn, running.Stop.Token);
+        }
+        catch (OperationCanceledException) when (running.Stop.IsCancellationRequested)
+        {
+            // The log says where the next owner goes on, or that there is nothing to go on with.
+        }
+        catch (Exception exception)
+        {
+            // Another owner, or a log that takes nothing. What is in memory is worth nothing now; the next owner folds
+            // the log and goes on from there.
+            LogFailed(_log.SessionId, exception);
+            _isOver = true;
+            StopTurns();
+            _host.Lose(exception);
+        }
+        finally
+        {
+            _turns.Remove(thread);
+            running.Dispose();
+            if (_turns.Count == 0)
+            {
+                _host.Release();
+            }
+        }
+
+        // Input that came while the last entries were being flushed has found no turn to start.
+        StartTurns();
+        KeepFiles();
+    }
+
+    private async Task RunOrFail(Turn turn, CancellationToken stop)
+    {
+        try
+        {
+            await turn.Run(stop);
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested
+            && exception is not (SequenceConflictException or LogUnavailableException)
+            && !DatabaseFault.IsOutage(exception))
+        {
+            LogFailed(_log.SessionId, exception);
+            await turn.Fail();
+        }
+    }
+
+    private sealed record RunningTurn(Turn Turn, CancellationTokenSource Stop) : IDisposable
+    {
+        public Task Task { get; set; } = Task.CompletedTask;
+
+        public void Dispose()
+        {
+            Turn.Dispose();
+            Stop.Dispose();
+        }
+    }
+}
