@@ -114,10 +114,10 @@ public sealed class RosterRules(AgentStore agents)
 
     private async Task<JsonObject> ResolveMembers(Agent agent, JsonElement given, CancellationToken cancelled)
     {
-        var unknown = given.EnumerateObject().FirstOrDefault(
-            member => member.Name is not ("type" or "subagents" or "workflows" or "advisor"));
-        return unknown.Name is not null
-            ? throw ApiException.Invalid($"{Path}.{unknown.Name}", "is not a member of multiagent_20261001.")
+        var unknown = given.EnumerateObject().Select(member => member.Name).FirstOrDefault(
+            name => name is not ("type" or "subagents" or "workflows" or "advisor"));
+        return unknown is not null
+            ? throw ApiException.Invalid($"{Path}.{unknown}", "is not a member of multiagent_20261001.")
             : new JsonObject
             {
                 ["type"] = MembersType,

@@ -23,7 +23,8 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
     /// <summary>Resume after this sequence number; null opens at the present.</summary>
     public long? After { get; init; }
 
-    /// <summary>The thread may end before its session does, and the stream with it.</summary>
+    /// <summary>It is not the primary thread, so that it may end before its session does, and the stream with it.
+    /// </summary>
     public bool EndsWithThread { get; init; }
 
     /// <summary>Event types whose previews are wanted.</summary>
@@ -48,7 +49,7 @@ public sealed class EventStream(EventLog log, Feed feed, TimeProvider clock, str
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";
         var head = After ?? await log.Head(session, cancellationToken);
-        var reader = feed.Subscribe(session, After, head, PreviewTypes, Thread);
+        var reader = feed.Subscribe(session, After, head, PreviewTypes, EndsWithThread ? Thread : null);
         try
         {
             await response.StartAsync(cancellationToken);

@@ -78,13 +78,16 @@ public sealed class Feed(TimeProvider clock)
     /// Opens a reader. Its cursor is <paramref name="after"/>, or else the start of a turn nobody has seen,
     /// or else <paramref name="head"/>, the log's end as it was before this call.
     /// </summary>
-    /// <param name="thread">The thread whose previews are wanted; null for those of all.</param>
+    /// <param name="thread">
+    /// The thread beside the primary one that is read: of the turn, its reader sees a part, so that it counts as unseen.
+    /// Null for the session's own stream.
+    /// </param>
     public FeedReader Subscribe(
         string session, long? after, long head, IReadOnlySet<string> previewTypes, string? thread = null)
     {
         using var held = Hold(session);
         var reader = new FeedReader(held.Feed, thread, previewTypes);
-        held.Feed.Add(reader, after, head, clock.GetUtcNow());
+        held.Feed.Add(reader, thread is null ? after : after ?? head, head, clock.GetUtcNow());
         return reader;
     }
 

@@ -4,13 +4,13 @@ using System.Threading.Tasks.Sources;
 namespace Tenon.Server.Events;
 
 /// <summary>Part of an event that is still being made. Never stored.</summary>
-/// <param name="Thread">The thread that makes it.</param>
+/// <param name="Thread">The thread beside the primary one that makes it; null for that.</param>
 /// <param name="AfterSeq">The log's end when it was made: what stands before it must be sent before it.</param>
 /// <param name="EventType"><c>agent.message</c> or <c>agent.thinking</c>.</param>
 /// <param name="Name"><c>event_start</c> or <c>event_delta</c>.</param>
 /// <param name="Body">Its wire JSON.</param>
 public sealed record Preview(
-    string Thread, long AfterSeq, string EventId, string EventType, string Name, string Body);
+    string? Thread, long AfterSeq, string EventId, string EventType, string Name, string Body);
 
 /// <summary>
 /// One stream's place in the log, its wake-up call and its previews. Only the stream moves the cursor, and waits.
@@ -42,7 +42,7 @@ public sealed class FeedReader : IValueTaskSource
         _previews = previewTypes.Count > 0 ? Channel.CreateBounded<Preview>(PreviewsMax) : null;
     }
 
-    /// <summary>The one thread whose previews are wanted; null for those of all.</summary>
+    /// <summary>The thread beside the primary one that is read; null for the session's own stream.</summary>
     public string? Thread { get; }
 
     /// <summary>The last sequence number that was sent.</summary>
@@ -103,7 +103,7 @@ public sealed class FeedReader : IValueTaskSource
     internal bool Offer(Preview preview)
     {
         if (!_previewTypes.Contains(preview.EventType) || preview.EventId == _shedEventId
-            || (Thread is not null && Thread != preview.Thread))
+            || Thread != preview.Thread)
         {
             return false;
         }

@@ -73,7 +73,7 @@ internal sealed class SessionFeed
     {
         lock (_lock)
         {
-            var unseen = _turn is { Seen: false } turn && _readers.Count == 0 && !turn.IsOver(now);
+            var unseen = _turn is { Seen: false } turn && !_readers.Exists(other => other.Thread is null) && !turn.IsOver(now);
             reader.Cursor = after ?? (unseen ? _turn!.FirstSeq - 1 : head);
             if (after is null && unseen)
             {
@@ -89,7 +89,7 @@ internal sealed class SessionFeed
         lock (_lock)
         {
             _readers.Remove(reader);
-            if (_turn is { } turn && reader.Cursor >= turn.FirstSeq)
+            if (_turn is { } turn && reader.Thread is null && reader.Cursor >= turn.FirstSeq)
             {
                 turn.Seen = true;
             }

@@ -53,5 +53,6 @@ internal sealed class MessagePreview(Feed feed, ThreadLog log)
     }
 
     private void Publish(string eventType, string id, string name, string body) =>
-        feed.Publish(log.SessionId, new Preview(log.ThreadId, log.History.Seq, id, eventType, name, body));
+        feed.Publish(log.SessionId, new Preview(
+            log.IsPrimary ? null : log.ThreadId, log.History.Seq, id, eventType, name, body));
 }

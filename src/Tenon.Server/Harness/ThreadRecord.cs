@@ -109,6 +109,7 @@ public sealed record ThreadRecord
 public sealed record ThreadDefinition
 {
     /// <summary>Null for the primary thread, which has its session's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ThreadAgent? Agent { get; init; }
 
     public string? ParentId { get; init; }

@@ -143,8 +143,8 @@ public sealed partial class Turn
         closing.AddRange(redirect);
         if (redirect.Count == 0)
         {
-            closing.AddRange(Idle(log, StopReason.EndTurn));
-            closing.Add(new Later(() => EndConsultation(log, advice: null)));
+            closing.AddRange(log.IsAdvisor
+                ? [new Later(() => EndConsultation(log, advice: null))] : Idle(log, StopReason.EndTurn));
         }
         else if (log.History.Status != SessionStatus.Running)
         {

@@ -133,27 +133,23 @@ public sealed partial class Turn
         ],
     };
 
-    /// <summary>The entries that end an advisor's thread; none for any other thread.</summary>
+    /// <summary>The entries that end an advisor's thread.</summary>
     /// <param name="advice">What it said; null when it has failed or was interrupted.</param>
     private static IReadOnlyList<object> EndConsultation(ThreadLog log, string? advice)
     {
-        if (!log.IsAdvisor)
-        {
-            return [];
-        }
-
         var parent = log.Session.Find(log.Started!.ParentId)!;
         var call = parent.History.Round.FirstOrDefault(call => call.AwaitsThread == log.ThreadId && call.IsOpen);
         return
         [
             .. advice is null ? [] : ThreadMessages.Deliver(log, parent, advice),
-            .. log.History.Status == SessionStatus.Idle ? [] : Idle(log, StopReason.EndTurn),
+            IdleThread(log, StopReason.EndTurn, null),
             .. Terminated(log),
             .. call is null ? [] : (object[])
             [
                 new On(parent.ThreadId,
                     new PlatformResult(call.Id, advice ?? ConsultationFailed, advice is null)),
             ],
+            new Later(() => IdleSession(log.Session, StopReason.EndTurn)),
         ];
     }
 

@@ -64,13 +64,12 @@ public sealed partial class Turn(
     /// before (api C.4).
     /// </summary>
     public static IReadOnlyList<object> Idle(ThreadLog log, StopReason reason, StopDetails? details = null) =>
-    [
-        new Shown(new ThreadStatusIdle
-        {
-            SessionThreadId = log.ThreadId, AgentName = log.Agent.Name, StopReason = reason, StopDetails = details,
-        }),
-        new Later(() => IdleSession(log.Session, reason)),
-    ];
+        [IdleThread(log, reason, details), new Later(() => IdleSession(log.Session, reason))];
+
+    private static Shown IdleThread(ThreadLog log, StopReason reason, StopDetails? details) => new(new ThreadStatusIdle
+    {
+        SessionThreadId = log.ThreadId, AgentName = log.Agent.Name, StopReason = reason, StopDetails = details,
+    });
 
     /// <summary>Stops what runs now. The <c>user.interrupt</c> itself already waits in the log.</summary>
     public void Interrupt() => _interrupt.Cancel();

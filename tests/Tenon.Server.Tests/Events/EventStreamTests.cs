@@ -212,7 +212,7 @@ public abstract class EventStreamTests(LogLab lab) : IAsyncLifetime
     }
 
     private void Preview(long after, string id, string name, string body) =>
-        _lab.Feed.Publish("s", new Preview("sthr_1", after, id, "agent.message", name, body));
+        _lab.Feed.Publish("s", new Preview(null, after, id, "agent.message", name, body));
 
     private async Task<RawStream> Raw(string session)
     {

@@ -147,7 +147,7 @@ public sealed class FeedTests
         _feed.Subscribe(Session, after, _head, previews.ToHashSet());
 
     private static Preview Preview(string id, string type, int number) =>
-        new("sthr_1", 0, id, type, "event_delta", $"{number}");
+        new(null, 0, id, type, "event_delta", $"{number}");
 
     private static List<Preview> Drain(FeedReader reader)
     {

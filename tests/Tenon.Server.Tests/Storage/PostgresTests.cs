@@ -65,6 +65,12 @@ public sealed class PostgresSkillTests(PostgresServer postgres)
 public sealed class PostgresThreadsTests(PostgresServer postgres)
     : ThreadsTests(postgres.Server), IClassFixture<PostgresServer>;
 
+public sealed class PostgresAdvisorTests(PostgresServer postgres)
+    : AdvisorTests(postgres.Server), IClassFixture<PostgresServer>;
+
+public sealed class PostgresMultiagentTests(PostgresServer postgres)
+    : MultiagentTests(postgres.Server), IClassFixture<PostgresServer>;
+
 public sealed class PostgresToolCallTests(PostgresServer postgres)
     : ToolCallTests(postgres.Server), IClassFixture<PostgresServer>;
 

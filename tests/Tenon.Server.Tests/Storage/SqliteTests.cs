@@ -35,6 +35,10 @@ public sealed class SqliteSessionTests(TestServer server) : SessionTests(server)
 
 public sealed class SqliteThreadsTests(TestServer server) : ThreadsTests(server);
 
+public sealed class SqliteAdvisorTests(TestServer server) : AdvisorTests(server);
+
+public sealed class SqliteMultiagentTests(TestServer server) : MultiagentTests(server);
+
 public sealed class SqliteToolCallTests(TestServer server) : ToolCallTests(server);
 
 public sealed class SqliteEventLogTests() : EventLogTests(new LogLab());
