@@ -155,7 +155,7 @@ public sealed class History(string threadId, SessionHistory session)
             case AgentMcpToolUse use:
                 With(use.Id!, call => (call.Permission, call.DenyMessage, call.Mcp) =
                     (use.EvaluatedPermission ?? "allow", Denial(use.EvaluatedPermission, use.Evaluation),
-                        new McpTarget(use.McpServerName, use.Name, Mcp.Find(call.Name)?.CanRepeat == true)));
+                        Mcp.Target(use.McpServerName, use.Name, call.Name)));
                 break;
             case AgentCustomToolUse use:
                 With(use.Id!, call => (call.IsCustom, call.ClientRuns) = (true, true));
@@ -167,6 +167,7 @@ public sealed class History(string threadId, SessionHistory session)
                 Resolve(result.ToolUseId, result.Content, result.IsError);
                 break;
             case AgentMcpToolResult result:
+                NoteUse(result);
                 Resolve(result.McpToolUseId, result.Content, result.IsError);
                 break;
             default:
@@ -357,6 +358,14 @@ public sealed class History(string threadId, SessionHistory session)
         if (result.Content is [.., TextBlock { Text: var text }] && text == SandboxNotice)
         {
             SandboxNotice = null;
+        }
+    }
+
+    private void NoteUse(AgentMcpToolResult result)
+    {
+        if (_round.Any(call => call.Id == result.McpToolUseId && call.Mcp is { IsSandboxed: true }))
+        {
+            session.NoteUse(Seq);
         }
     }
 
