@@ -167,7 +167,7 @@ public sealed class History(string threadId, SessionHistory session)
                 Resolve(result.ToolUseId, result.Content, result.IsError);
                 break;
             case AgentMcpToolResult result:
-                NoteUse(result);
+                With(result.McpToolUseId, call => session.NoteUse(call.Mcp is { IsSandboxed: true } ? Seq : null));
                 Resolve(result.McpToolUseId, result.Content, result.IsError);
                 break;
             default:
@@ -358,14 +358,6 @@ public sealed class History(string threadId, SessionHistory session)
         if (result.Content is [.., TextBlock { Text: var text }] && text == SandboxNotice)
         {
             SandboxNotice = null;
-        }
-    }
-
-    private void NoteUse(AgentMcpToolResult result)
-    {
-        if (_round.Any(call => call.Id == result.McpToolUseId && call.Mcp is { IsSandboxed: true }))
-        {
-            session.NoteUse(Seq);
         }
     }
 

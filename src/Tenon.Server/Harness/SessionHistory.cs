@@ -71,8 +71,8 @@ public sealed class SessionHistory
         }
     }
 
-    /// <summary>A tool has run in the sandbox, and may have changed its files.</summary>
-    internal void NoteUse(long seq) => _usedAt = seq;
+    /// <summary>A tool has run in the sandbox, and may have changed files; null for one that ran elsewhere.</summary>
+    internal void NoteUse(long? seq) => _usedAt = seq ?? _usedAt;
 
     private void Apply(SessionEvent @event, LogEntry entry)
     {

@@ -29,7 +29,21 @@ public sealed class McpPrograms(ISandboxProvider sandboxes, McpLimits limits, Ti
         }
     }
 
+    /// <summary>Starts the program, in a new sandbox when the one that was there turns out to have died.</summary>
     internal async Task<IMcpLink> Start(string sessionId, McpServer server, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StartIn(sessionId, server, cancellationToken);
+        }
+        catch (SandboxException exception) when (exception.InnerException is not null)
+        {
+            // Nothing of it runs: its connection is gone.
+            return await StartIn(sessionId, server, cancellationToken);
+        }
+    }
+
+    private async Task<IMcpLink> StartIn(string sessionId, McpServer server, CancellationToken cancellationToken)
     {
         var sandbox = await Sandbox(sessionId, cancellationToken);
         return new McpProgramLink(

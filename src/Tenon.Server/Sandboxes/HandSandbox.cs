@@ -84,6 +84,13 @@ internal sealed class HandSandbox(
         {
             return await SandboxProgram.Start(Socket, program, use, cancellationToken);
         }
+        catch (SandboxException exception) when (exception.InnerException is not null)
+        {
+            // Not refused, but not reached: when the hand is gone, whoever opens the sandbox next shall know it.
+            await Ping(cancellationToken).WaitAsync(CancelTime, time, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
         finally
         {
             use.End();
