@@ -11,7 +11,7 @@ namespace Tenon.Hand;
 /// One connection of a server: frames of a little-endian length and that many bytes of JSON. Its end stops nothing
 /// that runs; the answers wait as receipts for the next one.
 /// </summary>
-internal sealed class Connection(Socket socket, string instance, Receipts receipts)
+internal sealed class Connection(Socket socket, string instance, Receipts receipts, Children children)
 {
     private const int LengthBytes = 4;
 
@@ -19,6 +19,9 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
     private const int SendTimeoutMs = 10_000;
 
     private readonly Lock _sending = new();
+
+    // What a program writes has the connection for itself.
+    private bool _isProgram;
 
     /// <summary>Serves until the other side ends or breaks the contract.</summary>
     public void Serve()
@@ -55,7 +58,16 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
     }
 
     /// <summary>Says something that was not asked for. A server that is gone hears nothing.</summary>
-    public void Tell(string word) => Send(new HandReply { Id = HandEvents.Id, Event = word });
+    public void Tell(string word)
+    {
+        lock (_sending)
+        {
+            if (!_isProgram)
+            {
+                Send(new HandReply { Id = HandEvents.Id, Event = word });
+            }
+        }
+    }
 
     private bool Fill(Span<byte> buffer)
     {
@@ -94,6 +106,9 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
                 _ = Answer(request.Id, receipts.Call(
                     id, request.Shell, new ToolInput(tool, request.Input ?? default)));
                 break;
+            case { Verb: HandVerbs.Start, Program: { } program }:
+                Start(request.Id, program);
+                break;
             case { Verb: HandVerbs.Cancel, ToolUseId: { } id }:
                 receipts.Cancel(id);
                 Send(new HandReply { Id = request.Id });
@@ -106,6 +121,32 @@ internal sealed class Connection(Socket socket, string instance, Receipts receip
                 Send(new HandReply { Id = request.Id, Fault = $"the hand does not know the request {request.Verb}" });
                 break;
         }
+    }
+
+    /// <summary>Runs a program until it or the connection ends.</summary>
+    private void Start(long id, HandProgram program)
+    {
+        ProgramRelay relay;
+        try
+        {
+            relay = ProgramRelay.Start(children, program);
+        }
+        catch (IOException exception)
+        {
+            // No process, no pipe, or too many of them: the server is told why.
+            Send(new HandReply { Id = id, Fault = exception.Message });
+            return;
+        }
+
+        lock (_sending)
+        {
+            _isProgram = true;
+            Send(new HandReply { Id = id });
+        }
+
+        var end = relay.Serve(socket);
+        Send(end with { Id = id });
+        socket.Shutdown(SocketShutdown.Both);
     }
 
     private async Task Save(long id)

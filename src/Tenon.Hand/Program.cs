@@ -26,7 +26,8 @@ if (args is [_, _, var filter])
 }
 
 using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescriptor, ownsHandle: true));
-using var tools = new Toolbox(new Children());
+var children = new Children();
+using var tools = new Toolbox(children);
 var receipts = new Receipts(tools);
 EgressRelay.Start();
 
@@ -49,7 +50,7 @@ if (!listener.Poll(ToolLimits.FirstConnection, SelectMode.SelectRead))
 while (true)
 {
     slots.Wait();
-    var connection = new Connection(listener.Accept(), args[0], receipts);
+    var connection = new Connection(listener.Accept(), args[0], receipts, children);
     new Thread(() => Serve(connection), 256 * 1024) { IsBackground = true }.Start();
 }
 

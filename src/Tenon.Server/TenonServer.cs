@@ -149,6 +149,9 @@ public static class TenonServer
         services.AddSingleton<EgressAudit>();
         services.AddSingleton<NoteEgress>(provider => provider.GetRequiredService<EgressAudit>().Note);
         services.AddSingleton<SessionEgress>();
+        services.AddSingleton<CredentialReach>();
+        services.AddSingleton<UnreachableCredentials>(
+            provider => provider.GetRequiredService<CredentialReach>().Unreachable);
         services.AddSingleton<RulesOf>(provider => provider.GetRequiredService<SessionEgress>().RulesOf);
         services.AddSingleton<CredentialsOf>(
             provider => provider.GetRequiredService<SessionCredentials>().Variables);
@@ -207,6 +210,8 @@ public static class TenonServer
         services.AddSingleton<McpTokenOf>(
             provider => provider.GetRequiredService<SessionCredentials>().McpToken);
         services.AddSingleton<McpNetwork>();
+        services.AddSingleton<McpPrograms>();
+        services.AddSingleton<McpWays>();
         services.AddSingleton<IMcpServers, McpServers>();
     }
 

@@ -89,6 +89,17 @@ public sealed class TypeScriptTests(Lab lab)
     public Task The_example_of_a_session_ends() => Run("example-agents.mjs", Reply.Text("A friendly word."));
 
     [Fact]
+    public async Task The_example_with_everything_that_an_agent_can_have_ends()
+    {
+        await using var host = Everything.Host("token-of-a-code-host");
+
+        await Run("example-agents-comprehensive.mjs", Everything.Model(lab),
+            ("CONFORMANCE_MCP", host.AddressUrl), ("CONFORMANCE_TOKEN", "token-of-a-code-host"));
+
+        Assert.Equal(["search"], host.Calls);
+    }
+
+    [Fact]
     public Task The_example_of_previews_ends() => Run("example-deltas.mjs", Reply.Text("Waves ", "come ", "and go"));
 
     [Fact]

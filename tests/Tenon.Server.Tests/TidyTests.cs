@@ -40,7 +40,7 @@ public sealed partial class TidyTests
         @"src/Tenon.Server/Models/ServiceCall.cs \bnew HttpClient\(",
 
         // Each connection to an MCP server has a token of its own; what they share is the handler below.
-        @"src/Tenon.Server/Mcp/McpConnection.cs \bnew HttpClient\(",
+        @"src/Tenon.Server/Mcp/McpHttpLink.cs \bnew HttpClient\(",
     ];
 
     private static readonly string[] TextKinds =

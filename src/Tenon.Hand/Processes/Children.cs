@@ -23,6 +23,9 @@ internal sealed record ChildStart(string Path, string[] Arguments, string Direct
     public int ExtraNumber { get; init; }
 
     public bool IsTool { get; init; }
+
+    /// <summary>The whole environment; null for that of all children.</summary>
+    public IReadOnlyList<string>? Environment { get; init; }
 }
 
 /// <summary>
@@ -69,11 +72,14 @@ internal sealed unsafe class Children
         }
     }
 
+    /// <summary>Whether it, or what began the session that it is in, belongs to a tool.</summary>
     public bool IsTool(int pid)
     {
+        var session = Kernel.SessionOf(pid);
         lock (_gate)
         {
-            return _living.TryGetValue(pid, out var entry) && entry.Child.IsTool;
+            return (_living.TryGetValue(pid, out var entry) && entry.Child.IsTool)
+                || (_living.TryGetValue(session, out var leader) && leader.Child.IsTool);
         }
     }
 
@@ -134,7 +140,7 @@ internal sealed unsafe class Children
         _ = Kernel.ActionsInit(actions);
         _ = Kernel.AttributesInit(attributes);
         var arguments = new CStrings([start.Path, .. start.Arguments]);
-        var environment = new CStrings([.. ShellEnvironment.Entries]);
+        var environment = new CStrings(start.Environment ?? ShellEnvironment.Entries);
         var directory = new CStrings([start.Directory, "/dev/null"]);
         try
         {

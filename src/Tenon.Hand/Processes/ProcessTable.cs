@@ -58,6 +58,33 @@ internal sealed class ProcessTable(Children children)
         return pids;
     }
 
+    /// <summary>Kills the child with every process that is still in its session.</summary>
+    public void KillSession(Child child)
+    {
+        for (var round = 0; round < KillRoundsMax; round++)
+        {
+            // The child last: while it is there, no other session can have its number.
+            var found = false;
+            foreach (var pid in Snapshot())
+            {
+                if (pid != child.Pid && Kernel.SessionOf(pid) == child.Pid)
+                {
+                    found |= Kernel.Kill(pid, Kernel.SignalKill) == 0;
+                }
+            }
+
+            if (!found)
+            {
+                break;
+            }
+
+            // The killed are still listed until they are buried; give the kernel that moment.
+            Thread.Sleep(1);
+        }
+
+        children.Kill(child);
+    }
+
     /// <summary>
     /// Kills every process that is neither spared, nor the hand, nor a running file tool's, nor of another shell that
     /// works meanwhile.

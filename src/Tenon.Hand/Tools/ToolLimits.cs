@@ -65,8 +65,14 @@ internal static class ToolLimits
     /// <summary>A server connects in milliseconds after the start.</summary>
     public static readonly TimeSpan FirstConnection = TimeSpan.FromMinutes(1);
 
-    /// <summary>Connections at once: a server, its dead predecessors, and some to spare.</summary>
-    public const int Connections = 16;
+    /// <summary>Connections at once: a server and its programs, its dead predecessors, and some to spare.</summary>
+    public const int Connections = 16 + HandProtocol.ProgramsMax;
+
+    /// <summary>For a program to end by itself once its input has.</summary>
+    public static readonly TimeSpan ProgramEnd = TimeSpan.FromSeconds(1);
+
+    /// <summary>A program's last words on its error output: where the reason of its end stands.</summary>
+    public const int ProgramErrorBytes = 2 * 1024;
 
     /// <summary>How long a shell has run nothing when its state is kept: most calls follow each other faster.</summary>
     public static readonly TimeSpan ShellQuiet = TimeSpan.FromMilliseconds(500);

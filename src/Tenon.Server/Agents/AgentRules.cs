@@ -12,8 +12,6 @@ public static partial class AgentRules
     private const int DescriptionMax = 2_048;
     private const int SystemMax = 100_000;
     private const int ToolsMax = 256;
-    private const int McpServersMax = 20;
-    private const int McpNameMax = 255;
     private const int UrlMax = 2_048;
     private const int SkillsMax = 500;
 
@@ -29,7 +27,7 @@ public static partial class AgentRules
         Length("description", agent.Description, 0, DescriptionMax);
         Length("system", agent.System, 0, SystemMax);
         CheckModel("model", agent.Model);
-        CheckServers(agent.McpServers);
+        McpServerRules.Check(agent.McpServers);
         CheckSkills(agent.Skills);
         CheckIdentity(agent.ExecutionIdentity);
         Metadata.Check(agent.Metadata);
@@ -185,36 +183,6 @@ public static partial class AgentRules
 
         SchemaRules.Check($"{path}.input_schema", tool.InputSchema);
         return tool;
-    }
-
-    public static void CheckServers(IReadOnlyList<McpServer> servers)
-    {
-        if (servers.Count > McpServersMax)
-        {
-            throw ApiException.Invalid("mcp_servers", $"at most {McpServersMax} are allowed.");
-        }
-
-        ApiException.RefuseNulls("mcp_servers", servers);
-        for (var i = 0; i < servers.Count; i++)
-        {
-            var server = servers[i];
-            Length($"mcp_servers.{i}.name", server.Name, 1, McpNameMax);
-            Length($"mcp_servers.{i}.url", server.Url, 1, UrlMax);
-            if (server.Type != "url")
-            {
-                throw ApiException.Invalid($"mcp_servers.{i}.type", $"'{server.Type}' is not url.");
-            }
-
-            if (!Uri.TryCreate(server.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-            {
-                throw ApiException.Invalid($"mcp_servers.{i}.url", "must be an absolute http or https URL.");
-            }
-
-            if (servers.Take(i).Any(earlier => earlier.Name == server.Name))
-            {
-                throw ApiException.Invalid($"mcp_servers.{i}.name", $"the name '{server.Name}' is used twice.");
-            }
-        }
     }
 
     private static void CheckSkills(IReadOnlyList<SkillReference> skills)

@@ -42,6 +42,12 @@ public sealed class EgressRules
         return new EgressRules(true, allowed);
     }
 
+    /// <summary>Whether only what is allowed by name can be reached.</summary>
+    public bool IsLimited => _isLimited;
+
+    /// <summary>Whether some host of the pattern can be reached.</summary>
+    public bool Reaches(HostPattern hosts) => !_isLimited || _allowed.Any(hosts.Overlaps);
+
     /// <summary>Why the host cannot be reached; null when it can.</summary>
     /// <param name="host">As <see cref="HostName.TryParse"/> gives it.</param>
     public string? Refuse(string host, int port) =>

@@ -59,8 +59,18 @@ public sealed record HostPattern
                 && host[host.Length - Name.Length - 1] == '.'
             : host == Name);
 
+    /// <summary>Whether a host and a port are of both.</summary>
+    public bool Overlaps(HostPattern other) =>
+        Ports.Intersect(other.Ports).Any() && (Covers(other) || other.Covers(this));
+
     public override string ToString() =>
         (IsWildcard ? Wildcard : "") + Name + (Port is { } port ? $":{port}" : "");
+
+    private IReadOnlyList<int> Ports => Port is { } only ? [only] : DefaultPorts;
+
+    // All names of the other one, or the name below which they are.
+    private bool Covers(HostPattern other) => Name == other.Name ? IsWildcard == other.IsWildcard
+        : IsWildcard && other.Name.EndsWith('.' + Name, StringComparison.Ordinal);
 
     private static FormatException Wrong(string text, string why) =>
         new($"'{text}' is not a host such as example.com or *.example.com: {why}.");

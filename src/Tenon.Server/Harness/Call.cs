@@ -71,4 +71,5 @@ public sealed record Call
 
 /// <summary>A tool of an MCP server, by its own names.</summary>
 /// <param name="CanRepeat">Whether the call may be made again when nobody knows what became of it.</param>
-public sealed record McpTarget(string Server, string Tool, bool CanRepeat);
+/// <param name="IsSandboxed">Whether it may change the sandbox's files.</param>
+public sealed record McpTarget(string Server, string Tool, bool CanRepeat, bool IsSandboxed);

@@ -155,7 +155,7 @@ public sealed class History(string threadId, SessionHistory session)
             case AgentMcpToolUse use:
                 With(use.Id!, call => (call.Permission, call.DenyMessage, call.Mcp) =
                     (use.EvaluatedPermission ?? "allow", Denial(use.EvaluatedPermission, use.Evaluation),
-                        new McpTarget(use.McpServerName, use.Name, Mcp.Find(call.Name)?.CanRepeat == true)));
+                        Mcp.Target(use.McpServerName, use.Name, call.Name)));
                 break;
             case AgentCustomToolUse use:
                 With(use.Id!, call => (call.IsCustom, call.ClientRuns) = (true, true));
@@ -167,6 +167,7 @@ public sealed class History(string threadId, SessionHistory session)
                 Resolve(result.ToolUseId, result.Content, result.IsError);
                 break;
             case AgentMcpToolResult result:
+                With(result.McpToolUseId, call => session.NoteUse(call.Mcp is { IsSandboxed: true } ? Seq : null));
                 Resolve(result.McpToolUseId, result.Content, result.IsError);
                 break;
             default:

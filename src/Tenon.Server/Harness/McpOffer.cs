@@ -21,6 +21,13 @@ public sealed class McpOffer
     /// <summary>The tool that models know by this name; null when it is none of these.</summary>
     public McpTool? Find(string offered) => _tools.FirstOrDefault(tool => tool.Offered == offered);
 
+    /// <summary>What a call of a tool goes to, by the tool's own names and the one that models know.</summary>
+    public McpTarget Target(string server, string tool, string offered)
+    {
+        var known = Find(offered);
+        return new McpTarget(server, tool, known?.CanRepeat == true, known?.IsSandboxed == true);
+    }
+
     /// <summary>Whether the call may have reached its server.</summary>
     public bool WasSent(string callId) => _sent.Contains(callId);
 

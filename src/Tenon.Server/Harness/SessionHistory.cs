@@ -43,6 +43,9 @@ public sealed class SessionHistory
     /// <summary>Whether a tool has run in the sandbox since the last snapshot.</summary>
     public bool IsSnapshotDue => _usedAt > (_snapshots.Count > 0 ? _snapshots[^1].At : 0);
 
+    /// <summary>Of which the log says that the environment lets them go nowhere.</summary>
+    public HashSet<string> UnreachableCredentials { get; } = [];
+
     /// <summary>Folds one entry in, of whatever thread it is.</summary>
     public void Apply(LogEntry entry, object content)
     {
@@ -68,8 +71,8 @@ public sealed class SessionHistory
         }
     }
 
-    /// <summary>A tool has run in the sandbox, and may have changed its files.</summary>
-    internal void NoteUse(long seq) => _usedAt = seq;
+    /// <summary>A tool has run in the sandbox, and may have changed files; null for one that ran elsewhere.</summary>
+    internal void NoteUse(long? seq) => _usedAt = seq ?? _usedAt;
 
     private void Apply(SessionEvent @event, LogEntry entry)
     {
@@ -93,6 +96,9 @@ public sealed class SessionHistory
                 break;
             case SessionDeleted:
                 Status = SessionStatus.Deleted;
+                break;
+            case SessionError { Error: { Type: UnreachableCredential.ErrorType, Extra: { } fields } }:
+                UnreachableCredentials.Add(fields[UnreachableCredential.IdField].GetString()!);
                 break;
             case SessionUpdated updated:
                 Budget = updated.Budget.Or(Budget);

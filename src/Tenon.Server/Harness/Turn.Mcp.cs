@@ -13,7 +13,10 @@ public sealed partial class Turn
     /// </summary>
     private async Task ListTools(CancellationToken cancellationToken)
     {
-        var listings = await tools.ListMcp(Agent.McpServers, cancellationToken).WaitAsync(cancellationToken);
+        var without = History.Session.IsSelfHosted ? Agent.McpServers.Where(server => server.IsStdio).ToList() : [];
+        var listings = await tools.ListMcp([.. Agent.McpServers.Except(without)], cancellationToken)
+            .WaitAsync(cancellationToken);
+        listings = [.. listings, .. without.Select(server => new McpListing(server.Name, [], NoSandbox(server.Name)))];
         var faults = listings.Select(listing => listing.Fault).OfType<McpFault>();
         await log.Append([History.Mcp.Entry(listings), .. faults.Select(fault => new Shown(Error(fault)))]);
     }
@@ -31,6 +34,10 @@ public sealed partial class Turn
             await log.Append(new McpSent(ids));
         }
     }
+
+    private static McpFault NoSandbox(string server) => new(server, McpFault.Connection,
+        $"The MCP server '{server}' cannot be used: it is a program in a sandbox of Tenon's, and the session's "
+        + "environment is self_hosted.");
 
     // The contract has no word for it but this: it is tried again, though not within the turn.
     private static SessionError Error(McpFault fault)

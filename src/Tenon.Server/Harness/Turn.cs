@@ -150,6 +150,10 @@ public sealed partial class Turn(
         {
             await log.Append(TakeMessages());                           // what other agents said meanwhile
         }
+        else if (History.NeedsAnswer && AreCredentialsDue)
+        {
+            await LookAtCredentials(cancellationToken);
+        }
         else if (History.NeedsAnswer && !History.Mcp.IsListed && Agent.McpServers.Count > 0)
         {
             await ListTools(cancellationToken);

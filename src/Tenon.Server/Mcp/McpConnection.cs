@@ -13,68 +13,57 @@ namespace Tenon.Server.Mcp;
 /// </remarks>
 internal sealed class McpConnection : IAsyncDisposable
 {
-    /// <summary>Tries of a stream of events that was cut, before its call has failed.</summary>
-    private const int ResumptionsMax = 2;
-
-    private readonly McpRequests _requests;
-    private readonly HttpClient _http;
+    private readonly IMcpLink _link;
     private readonly McpLimits _limits;
     private readonly McpClient _client;
     private int _lastCall;
 
-    private McpConnection(McpRequests requests, HttpClient http, McpClient client, McpLimits limits) =>
-        (_requests, _http, _client, _limits) = (requests, http, client, limits);
+    private McpConnection(IMcpLink link, McpClient client, McpLimits limits) =>
+        (_link, _client, _limits) = (link, client, limits);
 
     /// <summary>Whether it is still good, as far as one knows without asking.</summary>
-    public bool IsOpen => _requests.Fault is null && !_client.Completion.IsCompleted;
+    public bool IsOpen => _link.Fault is null && !_client.Completion.IsCompleted;
 
-    /// <param name="url">Where the server is.</param>
-    /// <param name="token">What it is asked with; null for none.</param>
+    /// <param name="link">This connection's from here on, also when there comes to be none.</param>
+    /// <param name="timeMax">For the server to greet.</param>
     public static async Task<McpConnection> Open(
-        Uri url, string? token, McpRequests requests, McpLimits limits, CancellationToken cancellationToken)
+        IMcpLink link, TimeSpan timeMax, McpLimits limits, CancellationToken cancellationToken)
     {
-        await requests.Authorize(token, cancellationToken);
-        var http = new HttpClient(requests, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
-        var transport = new HttpClientTransport(
-            new HttpClientTransportOptions
-            {
-                Endpoint = url,
-                TransportMode = HttpTransportMode.AutoDetect,
-                ConnectionTimeout = limits.ListTimeMax,
-                EnableStandaloneGetStream = false, // nothing is asked of us, and lists are read at every turn
-                MaxReconnectionAttempts = ResumptionsMax,
-            },
-            http);
+        await link.Begin();
         try
         {
             var client = await McpClient.CreateAsync(
-                transport,
+                link.Transport,
                 new McpClientOptions
                 {
                     ClientInfo = new Implementation { Name = "tenon", Version = "1" },
-                    InitializationTimeout = limits.ListTimeMax,
+                    InitializationTimeout = timeMax,
                     DiscoverProbeTimeout = limits.ProbeTimeMax,
                 },
                 cancellationToken: cancellationToken);
-            return new McpConnection(requests, http, client, limits);
+            return new McpConnection(link, client, limits);
         }
-        catch (Exception) when (requests.Fault is not null && !cancellationToken.IsCancellationRequested)
+        catch (Exception) when (link.Fault is not null && !cancellationToken.IsCancellationRequested)
         {
             // The client goes on to other ways after one is closed, and reports the last.
-            http.Dispose();
-            throw requests.Fault;
+            await link.DisposeAsync();
+            throw link.Fault;
         }
         catch
         {
-            http.Dispose();
+            await link.DisposeAsync();
             throw;
+        }
+        finally
+        {
+            link.End();
         }
     }
 
     // Versions are dates, and this one is the first that has neither a handshake nor sessions.
     private bool IsHandshaken => string.CompareOrdinal(_client.NegotiatedProtocolVersion, "2026-07-28") < 0;
 
-    public bool Carries(string? token) => _requests.Carries(token);
+    public bool Carries(string? token) => _link.Carries(token);
 
     /// <summary>The tools that the server has now, as far as they can be offered.</summary>
     public async Task<IReadOnlyList<Tool>> List(CancellationToken cancellationToken)
@@ -128,21 +117,27 @@ internal sealed class McpConnection : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // The program of a sandbox that is frozen or gone takes no farewell: it ends with its link.
         await _client.DisposeAsync();
-        _http.Dispose();
+        await _link.DisposeAsync();
     }
 
     private async Task<T> Checked<T>(Func<ValueTask<T>> ask, CancellationToken cancellationToken)
     {
+        await _link.Begin();
         try
         {
             return await ask();
         }
         catch (Exception exception) when (exception is not McpFaultException
-            && _requests.Fault is { Type: McpFault.Connection } && !cancellationToken.IsCancellationRequested)
+            && _link.Fault is { Type: McpFault.Connection } && !cancellationToken.IsCancellationRequested)
         {
-            // It was met by the reader of the stream of events, and not by who waits for one of them.
-            throw _requests.Fault;
+            // It was met by the reader of the answers, and not by who waits for one of them.
+            throw _link.Fault;
+        }
+        finally
+        {
+            _link.End();
         }
     }
 

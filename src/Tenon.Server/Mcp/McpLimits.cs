@@ -12,6 +12,18 @@ public sealed record McpLimits
     public TimeSpan ListTimeMax { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
+    /// The same for one that is a program in the sandbox, from its start on: an interpreter and its libraries are read
+    /// from disk first.
+    /// </summary>
+    public TimeSpan ProgramTimeMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// For the sandbox of such a program to stand. One whose environment has packages that were never installed waits
+    /// for them.
+    /// </summary>
+    public TimeSpan SandboxTimeMax { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
     /// For a server to answer the question of the newest protocol. One that knows only the older ones may not answer
     /// at all, and is then asked in their way.
     /// </summary>

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using ModelContextProtocol;
 using Tenon.Server.Egress;
+using Tenon.Server.Sandboxes;
 using Tenon.Server.Web;
 
 namespace Tenon.Server.Mcp;
@@ -31,6 +32,7 @@ internal static class McpReason
         McpFaultException fault => fault.Message,
         OperationCanceledException or TimeoutException => $"it did not answer within {waited.TotalSeconds:0} s.",
         HttpRequestException http => Words(http),
+        SandboxException sandbox => $"it runs in the sandbox, and that is not there: {sandbox.Message}",
         McpProtocolException protocol =>
             $"it answered with an error: {TextCut.At(protocol.Message, limits.ErrorCharsMax)}",
         McpException => "what answers at its URL does not speak MCP.",

@@ -5,28 +5,31 @@ using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Web;
+using Tenon.Wire;
 using Tenon.Wire.Agents;
 
 namespace Tenon.Server.Mcp;
 
 /// <summary>
-/// The MCP servers of all sessions, over HTTP. A connection stays from turn to turn, so that a server which keeps
-/// something for the session still has it after a call that asked; one that has rested for long is closed.
+/// The MCP servers of all sessions, over HTTP and in sandboxes. A connection stays from turn to turn, so that a server
+/// which keeps something for the session still has it after a call that asked; one that has rested for long is closed.
 /// </summary>
 public sealed partial class McpServers : IMcpServers, IAsyncDisposable
 {
     private readonly McpNetwork _network;
     private readonly McpTokenOf _tokenOf;
+    private readonly McpPrograms _programs;
     private readonly McpLimits _limits;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<(string Session, McpServer Server), McpSlot> _slots = new();
+    private readonly ConcurrentDictionary<(string Session, string Server), McpSlot> _slots = new();
     private readonly ITimer _sweeps;
 
     public McpServers(
-        McpNetwork network, McpTokenOf tokenOf, McpLimits limits, TimeProvider clock, ILogger<McpServers> logger)
+        McpWays ways, McpLimits limits, TimeProvider clock, ILogger<McpServers> logger)
     {
-        (_network, _tokenOf, _limits, _clock, _logger) = (network, tokenOf, limits, clock, logger);
+        (_network, _tokenOf, _programs) = ways;
+        (_limits, _clock, _logger) = (limits, clock, logger);
         _sweeps = clock.CreateTimer(_ => Sweep(), null, limits.SweepInterval, limits.SweepInterval);
     }
 
@@ -97,11 +100,17 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
     private async Task<McpListing> List(string sessionId, McpServer server, CancellationToken cancellationToken)
     {
         using var span = McpTrace.Start("tools/list", sessionId, server.Name);
-        using var time = new CancellationTokenSource(_limits.ListTimeMax, _clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
         using var place = Enter(sessionId, server);
+        var timeMax = TimeOf(server);
         try
         {
+            if (server.IsStdio)
+            {
+                await _programs.Sandbox(sessionId, cancellationToken);
+            }
+
+            using var time = new CancellationTokenSource(timeMax, _clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
             var tools = await List(place.Slot, sessionId, server, either.Token);
             var offered = McpList.Of(server.Name, tools, _limits);
             if (offered.Count < tools.Count)
@@ -109,7 +118,8 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
                 LogLeftOut(sessionId, server.Name, tools.Count - offered.Count);
             }
 
-            return new McpListing(server.Name, offered, null);
+            return new McpListing(
+                server.Name, [.. offered.Select(tool => tool with { IsSandboxed = server.IsStdio })], null);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -119,7 +129,7 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
         {
             // As above: whatever it is, the turn goes on without the server.
             await place.Slot.Close();
-            var fault = McpReason.Of(server.Name, exception, _limits.ListTimeMax, _limits);
+            var fault = McpReason.Of(server.Name, exception, timeMax, _limits);
             McpTrace.Fail(span, fault.Type, fault.Message);
             LogAway(sessionId, server.Name, fault.Message);
             return new McpListing(server.Name, [], fault);
@@ -129,8 +139,8 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
     private async Task<IReadOnlyList<Tool>> List(
         McpSlot slot, string sessionId, McpServer server, CancellationToken cancellationToken)
     {
-        var token = await _tokenOf(sessionId, server.Url, null, cancellationToken);
-        if (slot.Kept(server.Url, token) is { } kept)
+        var token = await TokenOf(sessionId, server, cancellationToken);
+        if (slot.Kept(token) is { } kept)
         {
             try
             {
@@ -143,7 +153,7 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
             }
         }
 
-        return await (await slot.Open(server.Url, () => Connect(sessionId, server, token, cancellationToken)))
+        return await (await slot.Open(() => Connect(sessionId, server, token, cancellationToken)))
             .List(cancellationToken);
     }
 
@@ -170,9 +180,9 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
     {
         try
         {
-            return slot.Kept(call.Server.Url) ?? await slot.Open(call.Server.Url, async () => await Connect(
+            return slot.Kept() ?? await slot.Open(async () => await Connect(
                 call.SessionId, call.Server,
-                await _tokenOf(call.SessionId, call.Server.Url, null, cancellationToken), cancellationToken));
+                await TokenOf(call.SessionId, call.Server, cancellationToken), cancellationToken));
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -180,20 +190,35 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
         }
     }
 
-    private Task<McpConnection> Connect(
-        string sessionId, McpServer server, string? token, CancellationToken cancellationToken)
+    private async Task<McpConnection> Connect(
+        string sessionId, McpServer server, string? token, CancellationToken cancellationToken) =>
+        await McpConnection.Open(
+            server.IsStdio
+                ? await _programs.Start(sessionId, server, cancellationToken)
+                : await HttpLink(sessionId, server.Url!, token, cancellationToken),
+            TimeOf(server), _limits, cancellationToken);
+
+    private async Task<IMcpLink> HttpLink(
+        string sessionId, string url, string? token, CancellationToken cancellationToken)
     {
-        var url = new Uri(server.Url);
+        var endpoint = new Uri(url);
         var requests = new McpRequests(
-            _network, url, (rejected, cancelled) => _tokenOf(sessionId, server.Url, rejected, cancelled), _limits);
-        return McpConnection.Open(url, token, requests, _limits, cancellationToken);
+            _network, endpoint, (rejected, cancelled) => _tokenOf(sessionId, url, rejected, cancelled), _limits);
+        return await McpHttpLink.Open(endpoint, token, requests, _limits, cancellationToken);
     }
 
+    private async Task<string?> TokenOf(string sessionId, McpServer server, CancellationToken cancellationToken) =>
+        server.IsStdio ? null : await _tokenOf(sessionId, server.Url!, null, cancellationToken);
+
+    private TimeSpan TimeOf(McpServer server) => server.IsStdio ? _limits.ProgramTimeMax : _limits.ListTimeMax;
+
+    // By the whole entry: the agents of two threads may mean different servers by a name, and an entry may change.
     private McpPlace Enter(string sessionId, McpServer server)
     {
+        var key = (sessionId, JsonSerializer.Serialize(server, WireJson.Default.McpServer));
         while (true)
         {
-            var slot = _slots.GetOrAdd((sessionId, server), _ => new McpSlot(_clock));
+            var slot = _slots.GetOrAdd(key, _ => new McpSlot(_clock));
             if (slot.TryEnter())
             {
                 return new McpPlace(slot);
@@ -218,6 +243,10 @@ public sealed partial class McpServers : IMcpServers, IAsyncDisposable
     [LoggerMessage(LogLevel.Warning, "{SessionId} was not offered {Count} tools of the MCP server {Server}")]
     private partial void LogLeftOut(string sessionId, string server, int count);
 }
+
+/// <summary>The ways on which servers are reached.</summary>
+/// <param name="TokenOf">What those over HTTP are asked with.</param>
+public sealed record McpWays(McpNetwork Network, McpTokenOf TokenOf, McpPrograms Programs);
 
 /// <summary>There was no connection to make a call over.</summary>
 internal sealed class McpUnreachedException(Exception cause) : Exception(null, cause);

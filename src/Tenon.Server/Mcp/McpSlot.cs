@@ -9,7 +9,6 @@ internal sealed class McpSlot(TimeProvider clock)
     private readonly SemaphoreSlim _opening = new(1, 1);
     private readonly Lock _lock = new();
     private McpConnection? _connection;
-    private string? _url;
     private int _users;
     private DateTimeOffset _usedAt;
     private bool _isRetired;
@@ -51,34 +50,34 @@ internal sealed class McpSlot(TimeProvider clock)
     }
 
     /// <summary>The connection that is there and good; null for none.</summary>
-    public McpConnection? Kept(string url)
+    public McpConnection? Kept()
     {
         lock (_lock)
         {
-            return _connection is { IsOpen: true } connection && _url == url ? connection : null;
+            return _connection is { IsOpen: true } connection ? connection : null;
         }
     }
 
     /// <summary>The same, if its requests carry this token.</summary>
-    public McpConnection? Kept(string url, string? token) =>
-        Kept(url) is { } connection && connection.Carries(token) ? connection : null;
+    public McpConnection? Kept(string? token) =>
+        Kept() is { } connection && connection.Carries(token) ? connection : null;
 
     /// <summary>A new connection in place of the one that was there.</summary>
-    public async Task<McpConnection> Open(string url, Func<Task<McpConnection>> connect)
+    public async Task<McpConnection> Open(Func<Task<McpConnection>> connect)
     {
-        var before = Kept(url);
+        var before = Kept();
         await _opening.WaitAsync();
         try
         {
             // Another call may have opened it while this one waited.
-            if (Kept(url) is { } opened && opened != before)
+            if (Kept() is { } opened && opened != before)
             {
                 return opened;
             }
 
             await Close();
             var connection = await connect();
-            if (!TryKeep(connection, url))
+            if (!TryKeep(connection))
             {
                 await connection.DisposeAsync();
                 throw new OperationCanceledException("The session has ended meanwhile.");
@@ -111,13 +110,13 @@ internal sealed class McpSlot(TimeProvider clock)
         }
     }
 
-    private bool TryKeep(McpConnection connection, string url)
+    private bool TryKeep(McpConnection connection)
     {
         lock (_lock)
         {
             if (!_isRetired)
             {
-                (_connection, _url) = (connection, url);
+                _connection = connection;
             }
 
             return !_isRetired;

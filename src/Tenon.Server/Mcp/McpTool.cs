@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Tenon.Server.Mcp;
 
@@ -16,4 +17,8 @@ public sealed record McpTool(string Server, string Name, string Offered, string 
     /// when nobody knows what became of the first.
     /// </summary>
     public bool CanRepeat { get; init; }
+
+    /// <summary>Its server is a program in the session's sandbox, so that a call may change files there.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSandboxed { get; init; }
 }

@@ -24,6 +24,9 @@ internal sealed class HandSandbox(
 
     internal Provisioning? Provisioning { get; set; }
 
+    /// <summary>Where the hand listens.</summary>
+    internal required string Socket { get; init; }
+
     public Task<SandboxProvision> Provisioned(CancellationToken cancellationToken) =>
         Provisioning?.Result().WaitAsync(cancellationToken) ?? Task.FromResult(SandboxProvision.None);
 
@@ -71,6 +74,26 @@ internal sealed class HandSandbox(
         {
             // The contract of a cancelled call is an answer, not an exception.
             return await Cancel(call.ToolUseId, answer);
+        }
+    }
+
+    public async Task<SandboxProgram> Start(HandProgram program, CancellationToken cancellationToken)
+    {
+        await use.Begin();
+        try
+        {
+            return await SandboxProgram.Start(Socket, program, use, cancellationToken);
+        }
+        catch (SandboxException exception) when (exception.InnerException is not null)
+        {
+            // Not refused, but not reached: when the hand is gone, whoever opens the sandbox next shall know it.
+            await Ping(cancellationToken).WaitAsync(CancelTime, time, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+        finally
+        {
+            use.End();
         }
     }
 

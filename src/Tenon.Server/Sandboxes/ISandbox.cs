@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Tenon.Wire.Content;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
@@ -59,6 +60,14 @@ public interface ISandbox
     /// </summary>
     /// <exception cref="SandboxException">The sandbox died or cannot be reached; the outcome is unknown.</exception>
     Task<ToolOutput> Call(SandboxCall call, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Starts a program that lives until it is disposed, it ends, or the sandbox does. Nothing of it outlives this
+    /// server: another one starts it anew.
+    /// </summary>
+    /// <exception cref="SandboxException">It cannot be started; the message says why.</exception>
+    Task<SandboxProgram> Start(HandProgram program, CancellationToken cancellationToken) =>
+        throw new SandboxException("This sandbox starts no programs.");
 
     /// <summary>Lets the sandbox drop the receipt of a result that is durable in the log.</summary>
     Task Forget(string toolUseId, CancellationToken cancellationToken);

@@ -317,6 +317,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
             return hello.Instance == record.Instance && hello.Protocol == HandProtocol.Version
                 ? new HandSandbox(record.Instance!, process, connection, use, _time)
                 {
+                    Socket = record.Socket!,
                     Notice = record.Notice is FilesKept ? FilesKept + (hello.RestoresShell ? ShellKept : ShellLost)
                         : record.Notice,
                 }

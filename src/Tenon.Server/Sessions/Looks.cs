@@ -14,13 +14,19 @@ internal sealed class Looks(
     private const int LooksMax = 4;
 
     /// <summary>
-    /// A look is followed by so many times its own length of rest: a session that writes without end costs the server
-    /// a tenth of one reader.
+    /// A session's looks may take one part in so many of the time: one that writes without end costs the server a
+    /// tenth of one reader.
     /// </summary>
-    private const int RestFactor = 9;
+    private const int Share = 10;
 
     /// <summary>Looks in a row that may fail. After that the next word begins anew.</summary>
     private const int FailuresMax = 5;
+
+    /// <summary>
+    /// What looks may take before they have to rest, once a session has been quiet for so many times it: a look that
+    /// met a busy machine makes nobody wait for the next change.
+    /// </summary>
+    private static readonly TimeSpan CreditMax = TimeSpan.FromMilliseconds(500);
 
     /// <summary>After a large copy nobody waits longer than this for the next small file.</summary>
     private static readonly TimeSpan RestMax = TimeSpan.FromSeconds(30);
@@ -45,6 +51,7 @@ internal sealed class Looks(
             if (_watched.TryGetValue(sessionId, out var watched))
             {
                 watched.IsDue = true;
+                watched.Heard.TrySetResult();
             }
             else if (!_stopping.IsCancellationRequested)
             {
@@ -64,28 +71,51 @@ internal sealed class Looks(
         }
     }
 
-    /// <summary>Looks until nothing new was heard of while it looked and rested.</summary>
+    /// <summary>Looks until nothing new was heard of since it looked, and it owes no more rest.</summary>
     private async Task Follow(string sessionId, Watched watched)
     {
         try
         {
-            var failures = 0;
+            var (failures, credit) = (0, CreditMax);
             do
             {
-                watched.IsDue = false;
-                var (isDone, rest) = await Look(sessionId, watched);
+                var begun = clock.GetTimestamp();
+                Begin(watched);
+                var (isDone, took) = await Look(sessionId, watched);
                 failures = isDone ? 0 : failures + 1;
-                await Task.Delay(rest, clock, _stopping);
+                credit = Longer(credit - took, -RestMax / Share);
+                await Task.Delay(
+                    isDone ? Longer(-credit * Share, TimeSpan.Zero) : RestAfterFailure, clock, _stopping);
                 if (failures is > 0 and < FailuresMax)
                 {
-                    watched.IsDue = true;
+                    Hear(sessionId);
                 }
+
+                // The rest of the credit comes back while nothing is heard: only then is this one forgotten.
+                var missing = CreditMax - credit - (clock.GetElapsedTime(begun) / Share);
+                await Task.WhenAny(
+                    watched.Heard.Task, Task.Delay(Longer(missing * Share, TimeSpan.Zero), clock, _stopping));
+                _stopping.ThrowIfCancellationRequested();
+                credit = Shorter(credit + (clock.GetElapsedTime(begun) / Share), CreditMax);
             }
             while (!Leave(sessionId, watched));
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             // The next server looks when it finds the sandbox again.
+        }
+    }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    private void Begin(Watched watched)
+    {
+        lock (_gate)
+        {
+            watched.IsDue = false;
+            watched.Heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 
@@ -97,21 +127,24 @@ internal sealed class Looks(
         }
     }
 
-    private async Task<(bool IsDone, TimeSpan Pause)> Look(string sessionId, Watched watched)
+    private async Task<(bool IsDone, TimeSpan Took)> Look(string sessionId, Watched watched)
     {
         await _looks.WaitAsync(_stopping);
         try
         {
             var begun = clock.GetTimestamp();
-            watched.IsDue |= !await look(sessionId, _stopping);
-            var rest = clock.GetElapsedTime(begun) * RestFactor;
-            return (true, rest < RestMax ? rest : RestMax);
+            if (!await look(sessionId, _stopping))
+            {
+                Hear(sessionId);
+            }
+
+            return (true, clock.GetElapsedTime(begun));
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {
             // Nothing is lost: it is tried again, and whoever needs what was written learns what is wrong.
             failed(sessionId, exception);
-            return (false, RestAfterFailure);
+            return (false, TimeSpan.Zero);
         }
         finally
         {
@@ -123,6 +156,9 @@ internal sealed class Looks(
     {
         /// <summary>Something was heard since the look that runs began.</summary>
         public bool IsDue { get; set; }
+
+        /// <summary>Completes with it.</summary>
+        public TaskCompletionSource Heard { get; set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task Work { get; set; } = Task.CompletedTask;
     }

@@ -34,7 +34,8 @@ public sealed partial class SandboxStarts(
         Task.WhenAll(Enumerable.Range(0, ParallelMax).Select(_ => Work(stoppingToken)));
 
     private static bool HasSandboxTools(SessionAgent agent) =>
-        BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(agent.Tools, tool.Name));
+        agent.McpServers.Any(server => server.IsStdio)
+        || BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(agent.Tools, tool.Name));
 
     private async Task Work(CancellationToken stopping)
     {

@@ -29,14 +29,22 @@ public sealed class SessionCredentials(
             return [];
         }
 
-        var variables = (await credentials.Active(definition.VaultIds, cancellationToken))
-            .Where(credential => credential.Record.Auth is VariableCredential)
-            .DistinctBy(credential => ((VariableCredential)credential.Record.Auth).SecretName)
-            .Select(ToEgress);
+        var variables = (await OfVaults(definition, cancellationToken)).Select(ToEgress);
         return definition.Repositories.Count == 0 ? [.. variables]
             : [.. variables, .. SessionRepositories.Credentials(
                 definition, await repositoryTokens.Of(sessionId, cancellationToken), repositories)];
     }
+
+    /// <summary>The environment variables of its vaults, without their secrets.</summary>
+    public async Task<IEnumerable<Credential>> Stored(string sessionId, CancellationToken cancellationToken) =>
+        await sessions.Find(sessionId, cancellationToken) is { ArchivedAt: null, Definition: var definition }
+            ? (await OfVaults(definition, cancellationToken)).Select(credential => credential.Record) : [];
+
+    private async Task<IEnumerable<StoredCredential>> OfVaults(
+        SessionDefinition definition, CancellationToken cancellationToken) =>
+        (await credentials.Active(definition.VaultIds, cancellationToken))
+            .Where(credential => credential.Record.Auth is VariableCredential)
+            .DistinctBy(credential => ((VariableCredential)credential.Record.Auth).SecretName);
 
     /// <summary>The token for an MCP server; null for a connection without one.</summary>
     /// <param name="rejected">The token that the server has just refused.</param>
@@ -61,7 +69,8 @@ public sealed class SessionCredentials(
         };
     }
 
-    // Nothing leaves to an address that has no name, so one in the list matches nothing.
-    private static IEnumerable<HostPattern> Pattern(string host) =>
+    /// <summary>The hosts of a credential's list. Nothing leaves to an address without a name, so one in it matches
+    /// nothing.</summary>
+    internal static IEnumerable<HostPattern> Pattern(string host) =>
         System.Net.IPAddress.TryParse(host, out _) ? [] : [HostPattern.Parse(host)];
 }

@@ -40,6 +40,8 @@ public sealed partial class SessionOwner
         {
             IsTakenOver = _inherited.Remove(thread),
             Notes = SessionNotes.Of(_record.Definition, thread.Agent),
+            Unreachable = thread.IsPrimary && _record.Definition is { IsSelfHosted: false, VaultIds.Count: > 0 }
+                ? _services.Unreachable : null,
         };
         if (_turns.Count == 0)
         {

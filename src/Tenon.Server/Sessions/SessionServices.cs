@@ -13,7 +13,8 @@ namespace Tenon.Server.Sessions;
 /// <summary>What every session's owner works with.</summary>
 public sealed record SessionServices(
     EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, IMcpServers Mcp,
-    KeepMedia KeepMedia, SaveMemories SaveMemories, Limits Limits, Prices Prices, IdSource Ids, TimeProvider Clock);
+    KeepMedia KeepMedia, SaveMemories SaveMemories, UnreachableCredentials Unreachable, Limits Limits, Prices Prices,
+    IdSource Ids, TimeProvider Clock);
 
 /// <summary>Where an owner lives, and what it asks of that place.</summary>
 public interface ISessionHost

@@ -51,7 +51,7 @@ public static class SessionUpdates
         }
 
         var servers = update.McpServers.Or(stored.McpServers) ?? [];
-        AgentRules.CheckServers(servers);
+        McpServerRules.Check(servers);
         var tools = AgentRules.CheckTools(update.Tools.Or(stored.Tools) ?? [], servers);
         SessionSkillRules.CheckReadable(stored.Skills, tools);
         return stored with { Tools = tools, McpServers = servers };

@@ -48,11 +48,32 @@ public sealed record Agent
 
 public sealed record McpServer
 {
+    public const string UrlType = "url";
+
+    /// <summary>A program in the session's sandbox: an extension of Tenon.</summary>
+    public const string StdioType = "stdio";
+
     public required string Type { get; init; }
 
     public required string Name { get; init; }
 
-    public required string Url { get; init; }
+    /// <summary>Of a <c>url</c> server.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Url { get; init; }
+
+    /// <summary>Of a <c>stdio</c> server: a path in the sandbox, or a name on its <c>PATH</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Command { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Args { get; init; }
+
+    /// <summary>Variables beyond the sandbox's own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Env { get; init; }
+
+    [JsonIgnore]
+    public bool IsStdio => Type == StdioType;
 }
 
 public sealed record SkillReference

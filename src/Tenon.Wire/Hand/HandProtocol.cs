@@ -28,9 +28,15 @@ public static class HandProtocol
 
     /// <summary>
     /// Processes and threads that a hand has beyond those of commands: one that cannot make a thread dies, and with it
-    /// all that it watches over. A pool of threads, a few connections, a shell and a search fit.
+    /// all that it watches over. A pool of threads, a few connections and programs, a shell and a search fit.
     /// </summary>
-    public const int ProcessesReserved = 64;
+    public const int ProcessesReserved = 96;
+
+    /// <summary>Programs started by <see cref="HandVerbs.Start"/> that a hand runs at once.</summary>
+    public const int ProgramsMax = 16;
+
+    /// <summary>Bytes of one piece of a program's output.</summary>
+    public const int PieceBytesMax = 64 * 1024;
 
     /// <summary>What a call that was cancelled answers.</summary>
     public const string Interrupted = "Tool execution was interrupted before completion. Please retry.";
@@ -52,6 +58,14 @@ public static class HandVerbs
     public const string Forget = "forget";
 
     public const string Ping = "ping";
+
+    /// <summary>
+    /// Starts <see cref="HandRequest.Program"/>. After the reply the connection is the program's alone: what the server
+    /// sends is its input as it is, what it writes comes in pieces (a little-endian length and that many bytes). A
+    /// piece of no bytes is the end, and a last reply follows with <see cref="HandReply.Status"/>. The end of the
+    /// connection ends the program.
+    /// </summary>
+    public const string Start = "start";
 
     /// <summary>Keeps the shell's state in the session's files. Does nothing when no shell has run since.</summary>
     public const string Save = "save";
@@ -85,7 +99,16 @@ public sealed record HandRequest
     public string? Shell { get; init; }
 
     public JsonElement? Input { get; init; }
+
+    public HandProgram? Program { get; init; }
 }
+
+/// <summary>A program to start in <c>/workspace</c>, found as a shell finds it.</summary>
+/// <param name="Command">A path, or a name on <c>PATH</c>.</param>
+/// <param name="Arguments">As the program gets them; no shell reads them.</param>
+/// <param name="Environment">What it has beyond the sandbox's own variables, and in place of those.</param>
+public sealed record HandProgram(
+    string Command, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment);
 
 /// <summary>
 /// The answer to the request of the same <see cref="Id"/>; or, with <see cref="HandEvents.Id"/>, an event.
@@ -112,6 +135,12 @@ public sealed record HandReply
 
     /// <summary>For a hello: the first shell of this life begins with what an earlier one has kept.</summary>
     public bool RestoresShell { get; init; }
+
+    /// <summary>
+    /// How a program that was started has ended, as a shell counts; its last words on its error output are the
+    /// <see cref="Text"/>.
+    /// </summary>
+    public int? Status { get; init; }
 
     /// <summary>Set when the request itself was wrong; never for a tool's failure.</summary>
     public string? Fault { get; init; }

@@ -61,7 +61,15 @@ public sealed class AgentRulesTests(TestServer server)
         { Servers(Server("")), "mcp_servers.0.name: must have 1 to 255 characters." },
         { Servers(Server("s", "ftp://x")), "mcp_servers.0.url: must be an absolute http or https URL." },
         { Servers(Server("s", "/mcp")), "mcp_servers.0.url: must be an absolute http or https URL." },
-        { Servers(Server("s", type: "stdio")), "mcp_servers.0.type: 'stdio' is not url." },
+        { Servers(Server("s", type: "sse")), "mcp_servers.0.type: 'sse' is neither url nor stdio." },
+        { Servers(Program(9)), "mcp_servers: at most 8 may be of the type stdio." },
+        { Servers(Program(1, $"\"args\":[{Repeat(65, "\"a\"")}]")), "mcp_servers.0.args: at most 64 are allowed." },
+        { Servers(Program(1, $"\"args\":[\"{new string('a', 8193)}\"]")),
+            "mcp_servers.0.args.0: must have at most 8192 characters." },
+        { Servers(Program(1, $"\"env\":{{\"A\":\"{new string('a', 33_000)}\"}}")),
+            "mcp_servers.0.env: at most 64 variables of together 32768 bytes are allowed." },
+        { Servers(Program(1, "\"env\":{\"A\\n\":\"\"}")),
+            "mcp_servers.0.env: 'A\n' is not the name of an environment variable." },
         { Servers([.. Enumerable.Range(0, 21).Select(i => Server($"s{i}"))]), "mcp_servers: at most 20 are allowed." },
         { "\"skills\":[{\"type\":\"x\",\"skill_id\":\"s\"}]", "skills.0.type: 'x' is neither anthropic nor custom." },
         { "\"skills\":[{\"type\":\"custom\",\"skill_id\":\"\"}]", "skills.0.skill_id: must have 1 to 256 characters." },
@@ -129,6 +137,9 @@ public sealed class AgentRulesTests(TestServer server)
         $$"""{"type":"custom","name":"{{name}}","description":"{{description}}","input_schema":{{schema}}}""";
 
     private static string Servers(params string[] servers) => $"\"mcp_servers\":[{string.Join(',', servers)}]";
+
+    private static string[] Program(int count, string fields = "\"args\":[]") => [.. Enumerable.Range(0, count)
+        .Select(i => $$"""{"type":"stdio","name":"s{{i}}","command":"c",{{fields}}}""")];
 
     private static string Server(string name, string url = "https://example.com/mcp", string type = "url") =>
         $$"""{"type":"{{type}}","name":"{{name}}","url":"{{url}}"}""";

@@ -5,6 +5,7 @@ using Tenon.Server.Sandboxes;
 using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
 using Tenon.Server.Tests.Files;
+using Tenon.Server.Tests.Memory;
 using Tenon.Server.Tests.Support;
 using Xunit;
 
@@ -55,6 +56,39 @@ public sealed class BackupTests : IDisposable
         await Of(running, restored).UntilIdle(Cancelled);
         Assert.Equal("whole", (await Of(running, restored).List()).EnumerateArray()
             .Single(@event => @event.Text("type") == "agent.message").Text("content.0.text"));
+    }
+
+    [Fact]
+    public async Task A_memory_store_is_restored_with_every_version_and_its_session_goes_on_with_it()
+    {
+        await using var server = await TestServer.StartOn(_lab.Source);
+        var store = await server.NewStore();
+        var memory = await server.NewMemory(store, "/lamps/red.md", "three of them");
+        (await server.Rewrite(store, memory, new { content = "two of them" })).Ok();
+        var first = (await server.Versions(store))[1].Text("id");
+        (await server.Post($"/v1/memory_stores/{store}/memory_versions/{first}/redact")).Ok();
+        var session = await server.NewSession(Tools, $$"""
+            "resources":[{"type":"memory_store","memory_store_id":"{{store}}"}]
+            """);
+        await session.Shell("echo of the agent > /mnt/memory/notes/own");
+        var before = Shown(await server.Versions(store, "&view=full"));
+        Assert.Equal(0, _lab.Backup(server.DataDirectory).Code);
+        (await server.Rewrite(store, memory, new { content = "after the backup" })).Ok();
+
+        Assert.Equal(0, _lab.Restore().Code);
+        await using var restored = await TestServer.StartOn(_lab.Data);
+
+        Assert.Equal(before, Shown(await restored.Versions(store, "&view=full")));
+        Assert.Equal(
+            new() { ["/lamps/red.md"] = "two of them", ["/own"] = "of the agent\n" }, await restored.Texts(store));
+        Assert.Equal("/lamps/red.md",
+            (await restored.Get($"/v1/memory_stores/{store}/search?q=two")).Ok().At("data.0").Text("memory.path"));
+        Assert.Equal("two of themof the agent", await Of(session, restored).Shell(
+            "cd /mnt/memory/notes; cat lamps/red.md own; echo more > more"));
+        Assert.Equal("more\n", (await restored.Texts(store))["/more"]);
+
+        static string Shown(IReadOnlyList<JsonElement> versions) =>
+            string.Join('\n', versions.Select(version => version.GetRawText()));
     }
 
     [Fact]

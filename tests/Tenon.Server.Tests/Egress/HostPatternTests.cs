@@ -26,6 +26,22 @@ public sealed class HostPatternTests
         Assert.Equal(allowed, HostPattern.Parse(pattern).Matches(host, port));
 
     [Theory]
+    [InlineData("example.com", "example.com", true)]
+    [InlineData("example.com", "example.com:443", true)]
+    [InlineData("example.com", "example.com:8443", false)]
+    [InlineData("example.com:8443", "*.example.com:8443", false)]
+    [InlineData("*.example.com", "example.com", false)]
+    [InlineData("*.example.com", "*.example.com", true)]
+    [InlineData("*.example.com", "a.b.example.com", true)]
+    [InlineData("*.example.com", "*.b.example.com", true)]
+    [InlineData("*.example.com", "*.badexample.com", false)]
+    public void Two_patterns_overlap_where_a_host_is_of_both(string one, string other, bool overlap)
+    {
+        Assert.Equal(overlap, HostPattern.Parse(one).Overlaps(HostPattern.Parse(other)));
+        Assert.Equal(overlap, HostPattern.Parse(other).Overlaps(HostPattern.Parse(one)));
+    }
+
+    [Theory]
     [InlineData("https://example.com")]
     [InlineData("example.com/path")]
     [InlineData("user@example.com")]

@@ -185,6 +185,88 @@ public abstract class SandboxConformance(string driver) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_program_has_its_ends_here_and_dies_with_its_connection()
+    {
+        var sent = new byte[1024 * 1024];
+        Random.Shared.NextBytes(sent);
+        var program = await Start("bash", "-c", "sleep 612 & cat");
+        var got = new byte[sent.Length];
+
+        await Task.WhenAll(
+            program.Input.WriteAsync(sent, SandboxLab.Cancelled).AsTask(),
+            program.Output.ReadExactlyAsync(got, SandboxLab.Cancelled).AsTask());
+
+        Assert.Equal(sent, got);
+        Assert.Equal("1", await Lab.Text(Sandbox, "pgrep -cf '^sleep 61[2]'"));
+        await program.DisposeAsync();
+        await Gone("^sleep 61[2]");
+    }
+
+    [Fact]
+    public async Task A_program_that_ends_has_said_all_and_how()
+    {
+        await using var program = await Start("bash", "-c", "seq 100000; echo 'no lamps' >&2; exit 7");
+
+        using var reader = new StreamReader(program.Output);
+        var said = await reader.ReadToEndAsync(SandboxLab.Cancelled);
+
+        Assert.EndsWith("\n99999\n100000\n", said, StringComparison.Ordinal);
+        Assert.Equal(new ProgramEnd(7, "no lamps\n"), program.End);
+    }
+
+    [Fact]
+    public async Task A_command_that_is_cancelled_takes_no_program_with_it()
+    {
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(SandboxLab.Cancelled);
+        var call = Sandbox.Call(Lab.Make("bash", new { command = "echo begun >begun; sleep 600" }), cancellation.Token);
+        await Begun();
+        await using var program = await Start("bash", "-c", "sleep 614 & cat");
+        var line = new byte[3];
+
+        await cancellation.CancelAsync();
+        await call;
+
+        await program.Input.WriteAsync("hi\n"u8.ToArray(), SandboxLab.Cancelled);
+        await program.Output.ReadExactlyAsync(line, SandboxLab.Cancelled);
+        Assert.Equal("hi\n"u8, line);
+        Assert.Equal("1", await Lab.Text(Sandbox, "pgrep -cf '^sleep 61[4]'"));
+    }
+
+    [Fact]
+    public async Task As_many_programs_run_as_may_and_an_ended_one_makes_room()
+    {
+        var programs = new List<SandboxProgram>();
+        for (var i = 0; i < HandProtocol.ProgramsMax; i++)
+        {
+            programs.Add(await Start("cat"));
+        }
+
+        var refused = await Assert.ThrowsAsync<SandboxException>(() => Start("cat"));
+        await programs[0].DisposeAsync();
+        await Gone("^cat$", HandProtocol.ProgramsMax - 1);
+
+        Assert.Equal("The hand refused: 16 programs run already.", refused.Message);
+        await using var next = await Start("cat");
+        foreach (var program in programs)
+        {
+            await program.DisposeAsync();
+        }
+    }
+
+    private Task<SandboxProgram> Start(string command, params string[] arguments) => Sandbox.Start(
+        new HandProgram(command, arguments, new Dictionary<string, string>()), SandboxLab.Cancelled);
+
+    private async Task Gone(string pattern, int left = 0)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(SandboxLab.Cancelled);
+        patience.CancelAfter(TestStream.Patience);
+        while (await Lab.Text(Sandbox, $"pgrep -cf '{pattern}' || true") != $"{left}")
+        {
+            patience.Token.ThrowIfCancellationRequested();
+        }
+    }
+
+    [Fact]
     public async Task An_unknown_tool_is_an_error_that_the_model_reads() =>
         Assert.True((await Lab.Run(Sandbox, "teleport", new { })).IsError);
 

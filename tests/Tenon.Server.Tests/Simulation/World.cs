@@ -216,6 +216,7 @@ internal sealed class World : ISessionHost
             var log = new EventLog(Log, feed, NullLogger<EventLog>.Instance, TaskScheduler.Current);
             var services = new SessionServices(
                 log, feed, _model, _sandboxes, NoWeb.Tools, Mcp, NoMedia, _ => Task.FromResult<string?>(null),
+                (_, _) => Task.FromResult<IReadOnlyList<UnreachableCredential>>([]),
                 new Limits(), Prices.Default, Ids, _clock);
             var owner = new SessionOwner(Record(), services, this, NullLogger.Instance, CancellationToken.None);
             await owner.Load(CancellationToken.None);

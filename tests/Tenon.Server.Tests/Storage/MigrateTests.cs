@@ -3,6 +3,7 @@ using System.Collections;
 using System.Text.Json;
 using Tenon.Server.Configuration;
 using Tenon.Server.Storage;
+using Tenon.Server.Tests.Memory;
 using Tenon.Server.Tests.Support;
 using Xunit;
 
@@ -45,6 +46,36 @@ public sealed class MigrateTests : IDisposable
         Assert.Contains($"log: {events.GetArrayLength() + 1} rows, sha256 ", _output.ToString());
         Assert.DoesNotContain("s3cret-password", _output.ToString(), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_memory_store_is_the_same_after_it_with_every_version()
+    {
+        await using var before = await TestServer.Start();
+        var store = await before.NewStore("notes", ",\"metadata\":{\"a\":\"é\"}");
+        var memory = await before.NewMemory(store, "/lamps/日本.md", "three \u0001 of them");
+        (await before.Rewrite(store, memory, new { content = "two of them", path = "/lamps/red.md" })).Ok();
+        var gone = await before.NewMemory(store, "/gone");
+        (await before.Delete($"/v1/memory_stores/{store}/memories/{gone}")).Ok();
+        var stored = await Shown(before, store, memory);
+        await before.Stop();
+        var postgres = await PostgresRun.NewEmptyDatabase();
+
+        Assert.Equal(0, await Run(before.DataDirectory, postgres));
+
+        await using var after = await TestServer.Start(postgres: postgres);
+        Assert.Equal(stored, await Shown(after, store, memory));
+        Assert.Equal(memory,
+            (await after.Get($"/v1/memory_stores/{store}/search?q=two")).Ok().At("data.0").Text("memory.id"));
+        (await after.Rewrite(store, memory, new { content = "one of them" })).Ok();
+        Assert.Equal(5, (await after.Versions(store)).Count);
+    }
+
+    private static async Task<string> Shown(TestServer server, string store, string memory) => string.Join('\n',
+    [
+        (await server.Get($"/v1/memory_stores/{store}")).Ok().GetRawText(),
+        (await server.Memory(store, memory)).GetRawText(),
+        .. (await server.Versions(store, "&view=full")).Select(version => version.GetRawText()),
+    ]);
 
     [Fact]
     public async Task A_target_with_rows_is_refused_and_left_alone()

@@ -19,7 +19,8 @@ public sealed class McpLab : IAsyncDisposable
 
     private readonly McpNetwork _network;
 
-    public McpLab(McpLimits? limits = null, TimeProvider? clock = null, bool isOpen = true)
+    public McpLab(
+        McpLimits? limits = null, TimeProvider? clock = null, bool isOpen = true, ISandboxProvider? sandboxes = null)
     {
         Limits = limits ?? new McpLimits();
         var options = new EgressOptions
@@ -27,9 +28,11 @@ public sealed class McpLab : IAsyncDisposable
             AllowedRanges = isOpen ? [new IPNetwork(PageHost.Address, 32)] : [],
         };
         _network = new McpNetwork(options, Resolve, Limits);
+        var time = clock ?? TimeProvider.System;
         Servers = new McpServers(
-            _network, (_, _, rejected, _) => Task.FromResult(Token(rejected)), Limits, clock ?? TimeProvider.System,
-            NullLogger<McpServers>.Instance);
+            new McpWays(_network, (_, _, rejected, _) => Task.FromResult(Token(rejected)),
+                new McpPrograms(sandboxes!, Limits, time)),
+            Limits, time, NullLogger<McpServers>.Instance);
     }
 
     public McpLimits Limits { get; }

@@ -27,8 +27,22 @@ public static class RefusalCases
         400 mcp_servers: no mcp_toolset in tools refers to the server 's'.
         POST /v1/agents {"tools":[{"type":"mcp_toolset","mcp_server_name":"s"}]}
         400 tools: the mcp_toolset names the server 's', which mcp_servers lacks.
+        POST /v1/agents {"mcp_servers":[{"type":"sse","name":"s","url":"https://a.com"}]}
+        400 mcp_servers.0.type: 'sse' is neither url nor stdio.
+        POST /v1/agents {"mcp_servers":[{"type":"url","name":"s"}]}
+        400 mcp_servers.0.url: field required
         POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","url":"https://a.com"}]}
-        400 mcp_servers.0.type: 'stdio' is not url.
+        400 mcp_servers.0.command: field required
+        POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","command":""}]}
+        400 mcp_servers.0.command: must have 1 to 1024 characters.
+        POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","command":"c","args":[null]}]}
+        400 mcp_servers.0.args.0: null is not allowed
+        POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","command":"c","args":["a\u0000"]}]}
+        400 mcp_servers.0.args.0: must not have a NUL character.
+        POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","command":"c","env":{"A-B":"c"}}]}
+        400 mcp_servers.0.env: 'A-B' is not the name of an environment variable.
+        POST /v1/agents {"mcp_servers":[{"type":"stdio","name":"s","command":"c","env":{"A":null}}]}
+        400 mcp_servers.0.env.A: null is not allowed
         POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":["a.co"],"blocked_domains":["b.co"]})]}
         400 tools.0.configs.0: Only one of allowed_domains or blocked_domains may be set.
         POST /v1/agents {"tools":[BUILTIN({"name":"web_fetch","allowed_domains":[]})]}
