@@ -20,6 +20,7 @@ using Tenon.Server.Storage;
 using Tenon.Server.Tools;
 using Tenon.Server.Vaults;
 using Tenon.Server.Web;
+using Tenon.Server.Workflows;
 using Tenon.Server.Web.Reading;
 using Tenon.Server.Web.Search;
 using Tenon.Wire;
@@ -228,6 +229,12 @@ public static class TenonServer
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddHostedService<OutputWatch>();
         services.AddSingleton<SessionMemories>();
+        services.AddSingleton<RunPlan>(_ => run =>
+        {
+            // What there is now: more may come while it runs.
+            var (results, phases) = (run.Results.ToList(), run.Plan.Phases.Select(phase => phase.Name).ToList());
+            return Task.Run(() => PlanProgram.Run(run.Plan.Program, phases, results, new PlanLimits()));
+        });
         services.AddSingleton<SaveMemories>(provider => provider.GetRequiredService<SessionMemories>().Save);
         services.AddHostedService<MemoryWatch>();
         services.AddSingleton<SessionStarter>();

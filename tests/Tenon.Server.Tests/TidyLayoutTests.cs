@@ -14,7 +14,7 @@ public sealed partial class TidyLayoutTests
         ["Events"],
         ["Http"],
         ["Agents", "Environments", "Files", "Memory", "Skills", "Vaults"],
-        ["Models", "Tools", "Sandboxes", "Egress", "Images", "Mcp", "Repositories", "Web"],
+        ["Models", "Tools", "Sandboxes", "Egress", "Images", "Mcp", "Repositories", "Web", "Workflows"],
         ["Billing"],
         ["Harness"],
         ["Sessions"],

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Tenon.Server.Http;
-using Tenon.Server.Tools;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Sessions;
 
@@ -13,6 +12,12 @@ namespace Tenon.Server.Agents;
 /// </summary>
 public sealed class RosterRules(AgentStore agents)
 {
+    /// <summary>The names of the tools by which agents work together.</summary>
+    public static readonly IReadOnlySet<string> ReservedNames = new HashSet<string>
+    {
+        "list_agents", "send_to_agent", "consult_advisor", "start_workflow_run", "stop_workflow_run",
+    };
+
     private const int RosterMax = 20;
     private const int TextMax = 256;
     private const string Path = "multiagent";
@@ -67,7 +72,7 @@ public sealed class RosterRules(AgentStore agents)
     {
         for (var i = 0; agent.Multiagent is not null && i < agent.Tools.Count; i++)
         {
-            if (agent.Tools[i] is CustomTool custom && PlatformTools.Names.Contains(custom.Name))
+            if (agent.Tools[i] is CustomTool custom && ReservedNames.Contains(custom.Name))
             {
                 throw ApiException.Invalid(
                     $"tools.{i}.name", $"'{custom.Name}' is reserved for agents with a roster.");

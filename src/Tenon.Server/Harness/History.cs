@@ -25,6 +25,7 @@ public sealed class History(string threadId, SessionHistory session)
 
     private readonly List<ModelMessage> _messages = [];
     private readonly List<SessionEvent> _waiting = [];
+    private readonly List<Told> _told = [];
     private List<Call> _round = [];
     private long? _tokensBeforeCompaction;
 
@@ -41,6 +42,9 @@ public sealed class History(string threadId, SessionHistory session)
 
     /// <summary>The newest answer's calls, in call order, until all have results.</summary>
     public IReadOnlyList<Call> Round => _round;
+
+    /// <summary>What the platform has to say when the model is asked next.</summary>
+    public IReadOnlyList<Told> ToTell => _told;
 
     /// <summary>Client events that wait behind the running turn, in order.</summary>
     public IReadOnlyList<SessionEvent> Waiting => _waiting;
@@ -121,7 +125,11 @@ public sealed class History(string threadId, SessionHistory session)
             case Consulted consulted:
                 With(consulted.CallId, call => call.AwaitsThread = consulted.ThreadId);
                 break;
+            case Told { Waits: true } told:
+                _told.Add(told);
+                break;
             case Told told:
+                _told.RemoveAll(waiting => waiting.Id == told.Id);
                 AddUser([new ModelText(told.Text)]);
                 NeedsAnswer = true;
                 break;

@@ -45,4 +45,13 @@ public sealed record Limits
     /// <summary>Threads beside the primary one that are not archived; advisors and workflow runs have limits of their
     /// own (api C.9).</summary>
     public int ThreadsMax { get; init; } = 25;
+
+    /// <summary>Workflow runs of a session that have not ended.</summary>
+    public int WorkflowRunsMax { get; init; } = 10;
+
+    /// <summary>Threads of workflow runs that work at the same time; the others wait for their turn.</summary>
+    public int WorkflowThreadsMax { get; init; } = 16;
+
+    /// <summary>How long a run may take: longer than that, somebody should look at it.</summary>
+    public TimeSpan WorkflowTimeMax { get; init; } = TimeSpan.FromHours(24);
 }

@@ -27,6 +27,9 @@ internal static class LogCodec
             PlatformResult result => Record(result, LogTypes.PlatformResult, LogJson.Default.PlatformResult),
             Consulted consulted => Record(consulted, LogTypes.Consulted, LogJson.Default.Consulted),
             Told told => Record(told, LogTypes.Told, LogJson.Default.Told),
+            WorkflowStarted run => Record(run, LogTypes.WorkflowStarted, LogJson.Default.WorkflowStarted),
+            WorkflowResult result => Record(result, LogTypes.WorkflowResult, LogJson.Default.WorkflowResult),
+            WorkflowRan ran => Record(ran, LogTypes.WorkflowRan, LogJson.Default.WorkflowRan),
             _ => throw new ArgumentException(
                 $"{content.GetType().Name} is not something the log keeps.", nameof(content)),
         };
@@ -53,6 +56,9 @@ internal static class LogCodec
         LogTypes.PlatformResult => JsonSerializer.Deserialize(entry.Body, LogJson.Default.PlatformResult)!,
         LogTypes.Consulted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Consulted)!,
         LogTypes.Told => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Told)!,
+        LogTypes.WorkflowStarted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowStarted)!,
+        LogTypes.WorkflowResult => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowResult)!,
+        LogTypes.WorkflowRan => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowRan)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

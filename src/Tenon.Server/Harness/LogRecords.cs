@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Tenon.Server.Mcp;
 using Tenon.Server.Models;
 using Tenon.Wire;
+using Tenon.Wire.Events;
 using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
@@ -22,6 +23,9 @@ public static class LogTypes
     public const string PlatformResult = "internal.platform_result";
     public const string Consulted = "internal.consulted";
     public const string Told = "internal.told";
+    public const string WorkflowStarted = "internal.workflow_started";
+    public const string WorkflowResult = "internal.workflow_result";
+    public const string WorkflowRan = "internal.workflow_ran";
 }
 
 /// <summary>
@@ -103,7 +107,27 @@ public sealed record PlatformResult(string CallId, string Text, bool IsError);
 public sealed record Consulted(string CallId, string ThreadId);
 
 /// <summary>What the platform itself says to the thread's model, and that the model is to answer.</summary>
-public sealed record Told(string Text);
+public sealed record Told(string Text)
+{
+    /// <summary>
+    /// Names it while it waits until the model is asked next: with the same name again it takes effect. Null takes
+    /// effect at once.
+    /// </summary>
+    public string? Id { get; init; }
+
+    public bool Waits { get; init; }
+}
+
+/// <summary>A workflow run begins: its plan.</summary>
+/// <param name="Program">The body of a JavaScript function.</param>
+public sealed record WorkflowStarted(
+    string RunId, string Name, IReadOnlyList<WorkflowRunPhase> Phases, string Program);
+
+/// <summary>What the thread of a workflow run came to: an entry of the thread itself.</summary>
+public sealed record WorkflowResult(string RunId, string Text, bool IsError);
+
+/// <summary>The program of a run has gone as far as so many results take it.</summary>
+public sealed record WorkflowRan(string RunId, int Results);
 
 /// <summary>The conversation up to here is this summary and the newest messages.</summary>
 public sealed record Compacted
@@ -138,4 +162,7 @@ public sealed record Compacted
 [JsonSerializable(typeof(PlatformResult))]
 [JsonSerializable(typeof(Consulted))]
 [JsonSerializable(typeof(Told))]
+[JsonSerializable(typeof(WorkflowStarted))]
+[JsonSerializable(typeof(WorkflowResult))]
+[JsonSerializable(typeof(WorkflowRan))]
 internal sealed partial class LogJson : JsonSerializerContext;

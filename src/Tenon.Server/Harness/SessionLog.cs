@@ -74,12 +74,19 @@ public sealed class SessionLog
     public bool IsAtBudget =>
         History.Budget is { } budget && (History.Usage.HasUnpriced || CostUsd >= Prices.ToUsd(budget.MaxListCost));
 
-    /// <summary>Whether any of its threads is at work.</summary>
-    public bool IsActive => _inOrder.Exists(thread => SessionStatus.IsActive(thread.History.Status));
+    /// <summary>Whether any of its threads or workflow runs is at work.</summary>
+    public bool IsActive => _inOrder.Exists(thread => SessionStatus.IsActive(thread.History.Status)) || Runs.IsDue;
+
+    /// <summary>Its workflow runs.</summary>
+    public WorkflowRuns Runs { get; } = new();
 
     public string NextId() => _ids.Next(IdPrefix.Event);
 
     public string NextThreadId() => _ids.Next(IdPrefix.Thread);
+
+    public string NextRunId() => _ids.Next(IdPrefix.WorkflowRun);
+
+    public string NextPhaseId() => _ids.Next(IdPrefix.WorkflowRunPhase);
 
     /// <summary>The thread of this id; null when the session has none.</summary>
     public ThreadLog? Find(string threadId) => _threads.GetValueOrDefault(threadId);
@@ -128,7 +135,8 @@ public sealed class SessionLog
             var entry = LogCodec.Encode(stamped, History.Seq + 1, threadId, now.ToMicroseconds(), NextId);
             Fold(entry, stamped is Waiting waiting ? waiting.Event : stamped);
             entries.Add(entry);
-            isWoken |= stamped is ThreadStatusRunning or PlatformResult;
+            isWoken |= stamped is ThreadStatusRunning or PlatformResult or ThreadStatusTerminated
+                or WorkflowStarted or WorkflowResult;
             if (LogCodec.ChangesThread(stamped))
             {
                 changed.Add(_threads[threadId]);
@@ -190,8 +198,8 @@ public sealed class SessionLog
             Add(new ThreadLog(this, entry.Thread, started, Microseconds.FromMicroseconds(entry.At)));
         }
 
-        // Cross-posted events tell of other threads, never of the session.
         History.Apply(entry, content);
+        Runs.Apply(entry, content);
         if (content is SandboxOpened or Forked)
         {
             _inOrder.ForEach(thread => thread.History.Apply(entry, content));

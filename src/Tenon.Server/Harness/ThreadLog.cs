@@ -54,8 +54,11 @@ public sealed class ThreadLog
 
     public SessionEvent Stamp(SessionEvent @event) => Session.Stamp(@event);
 
-    /// <summary>Appends to this thread; completes when that is durable.</summary>
-    public Task Append(params IReadOnlyList<object> contents) => Session.Append(this, contents, SaveKind.State);
+    /// <summary>
+    /// Appends to this thread; completes when that is durable. One that was ended while its turn ran says no more.
+    /// </summary>
+    public Task Append(params IReadOnlyList<object> contents) => History.Status == SessionStatus.Terminated
+        ? Task.CompletedTask : Session.Append(this, contents, SaveKind.State);
 
     /// <summary>Its row as the history leaves it.</summary>
     public ThreadRow ToRow(DateTimeOffset now) => ThreadRecord.Of(this, now).ToRow();

@@ -40,6 +40,20 @@ internal static class ThreadMessages
         ];
     }
 
+    /// <summary>Something of the platform's own, as a message comes.</summary>
+    public static IReadOnlyList<object> Tell(ThreadLog to, string text)
+    {
+        if (to.History.Status is SessionStatus.Terminated or SessionStatus.Deleted)
+        {
+            return [];
+        }
+
+        var told = new Told(text) { Id = to.NextId() };
+        return to.History is { Status: SessionStatus.Idle, Round.Count: 0 }
+            ? [new On(to.ThreadId, told), new On(to.ThreadId, new Later(() => Turn.Running(to)))]
+            : [new On(to.ThreadId, told with { Waits = true })];
+    }
+
     /// <summary>A message that changes nothing of what its reader does.</summary>
     public static IReadOnlyList<object> Deliver(ThreadLog from, ThreadLog to, string text) =>
         [Sent(from, to, text), new On(to.ThreadId, Received(from, text))];

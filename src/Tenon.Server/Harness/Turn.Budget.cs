@@ -18,11 +18,11 @@ public sealed partial class Turn
     public static bool HasPausedWork(History history) =>
         history.Status == SessionStatus.Idle
         && history.StopReason?.Type == StopReason.BudgetReached.Type
-        && (history.NeedsAnswer || history.Waiting.Count > 0);
+        && (history.NeedsAnswer || history.Waiting.Count > 0 || history.ToTell.Count > 0);
 
-    /// <summary>What an idle session says once a thread whose calls waited for the client has ended.</summary>
-    public static IReadOnlyList<object> AfterThread(SessionLog session) =>
-        session is { IsActive: false, History.StopReason.Type: "requires_action" }
+    /// <summary>What a session says once threads have been ended from outside: nothing, when nothing changes.</summary>
+    public static IReadOnlyList<object> AfterThread(SessionLog session) => !session.IsActive
+        && (SessionStatus.IsActive(session.History.Status) || session.History.StopReason?.Type == "requires_action")
             ? IdleSession(session, StopReason.EndTurn) : [];
 
     /// <summary>The log keeps what waits: a new owner, or this one, asks it when the budget allows.</summary>

@@ -139,12 +139,18 @@ public sealed partial class Turn
         var closing = Closing(log);
         closing.AddRange(log.History.Waiting.OfType<UserInterrupt>().Select(interrupt =>
             interrupt.SessionThreadId is null ? (object)log.Stamp(interrupt) : new Shown(log.Stamp(interrupt))));
-        var redirect = TakeWaiting(log);
+        var redirect = log.History.Waiting
+            .Where(waiting => waiting is not (UserInterrupt or AgentThreadMessageReceived)).Select(log.Stamp).ToList();
         closing.AddRange(redirect);
         if (redirect.Count == 0)
         {
-            closing.AddRange(log.IsAdvisor
-                ? [new Later(() => EndConsultation(log, advice: null))] : Idle(log, StopReason.EndTurn));
+            closing.AddRange(log switch
+            {
+                { IsAdvisor: true } => [new Later(() => EndConsultation(log, advice: null))],
+                { Started.WorkflowRunId: not null } =>
+                    Finish(log, StopReason.EndTurn, failure: "The user interrupted the agent."),
+                _ => Idle(log, StopReason.EndTurn),
+            });
         }
         else if (log.History.Status != SessionStatus.Running)
         {

@@ -26,6 +26,7 @@ public sealed partial class Turn
         .. Roster.HasSubagents
             ? [PlatformTools.List, Roster.CanDefineSubagents ? PlatformTools.SendOrDefine : PlatformTools.Send]
             : (ModelTool[])[],
+        .. Roster.HasWorkflows ? [PlatformTools.Start, PlatformTools.Stop] : (ModelTool[])[],
         .. Roster.AdvisorModel is null ? [] : (ModelTool[])[PlatformTools.Consult],
     ];
 
@@ -46,6 +47,8 @@ public sealed partial class Turn
                 PlatformTools.ListAgents => [Ok(call, ThreadList.Of(Roster, log.Session))],
                 PlatformTools.SendToAgent => SendToAgent(call),
                 PlatformTools.ConsultAdvisor => Consult(call),
+                PlatformTools.StartRun => StartRun(call),
+                PlatformTools.StopRun => StopRun(call),
                 _ => throw new PlatformCallException($"There is no tool {call.Name}."),
             };
         }
@@ -111,7 +114,13 @@ public sealed partial class Turn
 
     /// <summary>What other agents sent while this one worked: it is told at its next request.</summary>
     private List<object> TakeMessages() =>
-        [.. History.Waiting.Where(waiting => waiting is AgentThreadMessageReceived).Select(log.Stamp)];
+    [
+        .. History.ToTell.Select(told => told with { Waits = false }),
+        .. History.Waiting.Where(waiting => waiting is AgentThreadMessageReceived).Select(log.Stamp),
+    ];
+
+    private bool HasMessages =>
+        History.ToTell.Count > 0 || History.Waiting.Any(waiting => waiting is AgentThreadMessageReceived);
 
     /// <summary>The entries that end the thread's turn for a reason of its own, with its report to whoever asked.
     /// </summary>
@@ -123,6 +132,14 @@ public sealed partial class Turn
         { IsAdvisor: true } =>
         [
             new Later(() => EndConsultation(log, failure is null && details is null ? LastWords(log) : null)),
+        ],
+        { Started.WorkflowRunId: not null } =>
+        [
+            new Later(() => WorkflowSteps.Finish(log, failure ?? (details is not null ? "The agent refused."
+                : LastWords(log) ?? NothingSaid), isError: failure is not null || details is not null)),
+            IdleThread(log, reason, details),
+            .. Terminated(log),
+            new Later(() => IdleSession(log.Session, reason)),
         ],
         _ =>
         [

@@ -53,6 +53,7 @@ public sealed partial class Turn(
         new Later(() => log.Session.History.Status == SessionStatus.Running
             ? [] : [new On(log.Session.Primary.ThreadId, new SessionStatusRunning())]),
         new Shown(new ThreadStatusRunning { SessionThreadId = log.ThreadId, AgentName = log.Agent.Name }),
+        new Later(() => WorkflowSteps.Resume(log)),
     ];
 
     /// <summary>The entries that say that the thread has ended for good (api C.10).</summary>
@@ -64,7 +65,8 @@ public sealed partial class Turn(
     /// before (api C.4).
     /// </summary>
     public static IReadOnlyList<object> Idle(ThreadLog log, StopReason reason, StopDetails? details = null) =>
-        [IdleThread(log, reason, details), new Later(() => IdleSession(log.Session, reason))];
+        [IdleThread(log, reason, details), new Later(() => WorkflowSteps.Rest(log)),
+            new Later(() => IdleSession(log.Session, reason))];
 
     private static Shown IdleThread(ThreadLog log, StopReason reason, StopDetails? details) => new(new ThreadStatusIdle
     {
@@ -138,7 +140,7 @@ public sealed partial class Turn(
             await Exhaust([], "tool_use_limit_reached_error",
                 $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
         }
-        else if (log.IsAtBudget && (History.NeedsAnswer || History.Waiting.Count > 0))
+        else if (log.IsAtBudget && (History.NeedsAnswer || History.Waiting.Count > 0 || HasMessages))
         {
             await Pause();
         }
@@ -146,7 +148,7 @@ public sealed partial class Turn(
         {
             await log.Append(TakeWaiting(log));                            // what it follows has taken effect
         }
-        else if (History.NeedsAnswer && History.Waiting.Any(waiting => waiting is AgentThreadMessageReceived))
+        else if (History.NeedsAnswer && HasMessages)
         {
             await log.Append(TakeMessages());                           // what other agents said meanwhile
         }
@@ -166,7 +168,7 @@ public sealed partial class Turn(
         {
             await AskModel(cancellationToken);                          // 2, 3, 4, 5
         }
-        else if (History.Waiting.Count > 0)
+        else if (History.Waiting.Count > 0 || HasMessages)
         {
             await log.Append(TakeWaiting(log));                            // 8: go on
         }
@@ -249,7 +251,10 @@ public sealed partial class Turn(
 
     /// <summary>The inputs that waited, now taking effect, in the order in which they came.</summary>
     private static List<object> TakeWaiting(ThreadLog log) =>
-        [.. log.History.Waiting.Where(waiting => waiting is not UserInterrupt).Select(log.Stamp)];
+    [
+        .. log.History.ToTell.Select(told => told with { Waits = false }),
+        .. log.History.Waiting.Where(waiting => waiting is not UserInterrupt).Select(log.Stamp),
+    ];
 
     /// <summary>
     /// The turn is dead: what waited behind it takes effect without an answer, and the next message starts anew.

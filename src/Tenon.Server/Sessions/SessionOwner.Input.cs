@@ -54,7 +54,15 @@ public sealed partial class SessionOwner
     {
         var isForAll = interrupt.SessionThreadId is null;
         accepted.Echoed.Add(interrupt);
-        foreach (var thread in Open().Where(thread => isForAll || thread.ThreadId == interrupt.SessionThreadId))
+        if (isForAll)
+        {
+            // What a plan has begun is not gone on with by the plan either.
+            accepted.Entries.AddRange(_log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)));
+            accepted.Ends.Add(new Later(() => Turn.AfterThread(_log)));
+        }
+
+        foreach (var thread in Open().Where(thread => isForAll
+            ? !IsOfRun(thread) : thread.ThreadId == interrupt.SessionThreadId))
         {
             var isBlocked = thread.History.Round.Count > 0;
             if (thread.History.Status != SessionStatus.Idle)

@@ -14,18 +14,29 @@ public sealed partial class SessionOwner
 
     private bool IsEnding => _isOver || _stopping.IsCancellationRequested;
 
-    /// <summary>Starts a turn of every thread that has something to do and no turn.</summary>
+    /// <summary>Goes on with every thread and every workflow run that has something to do.</summary>
     private void StartTurns()
     {
+        // A thread may be ended by another one, or by its client, while its turn runs.
+        foreach (var (thread, running) in _turns.Where(pair => pair.Key.History.Status == SessionStatus.Terminated))
+        {
+            running.Turn.Interrupt();
+            running.Stop.Cancel();
+        }
+
         foreach (var thread in _log.Threads.Where(thread => Turn.IsDue(thread.History)).ToList())
         {
             StartTurn(thread);
         }
+
+        EndWatches();
+        StartPrograms();
     }
 
     private void StartTurn(ThreadLog thread)
     {
-        if (_record is null || _turns.ContainsKey(thread) || IsEnding)
+        if (_record is null || _turns.ContainsKey(thread) || IsEnding || (IsOfRun(thread)
+            && _turns.Keys.Count(IsOfRun) >= _services.Limits.WorkflowThreadsMax))
         {
             return;
         }
@@ -53,6 +64,8 @@ public sealed partial class SessionOwner
         _turns.Add(thread, running);
         running.Task = RunTurn(thread, running);
     }
+
+    private static bool IsOfRun(ThreadLog thread) => thread.Started?.WorkflowRunId is not null;
 
     private void Interrupt(IEnumerable<ThreadLog> threads)
     {
@@ -105,7 +118,7 @@ public sealed partial class SessionOwner
         {
             _turns.Remove(thread);
             running.Dispose();
-            if (_turns.Count == 0)
+            if (_turns.Count == 0 && _programs.Count == 0)
             {
                 _host.Release();
             }

@@ -74,6 +74,8 @@ public sealed partial class SessionOwner
     {
         await WhenStill();
         await _keeping;
+        _isOver = true;
+        EndWatches();
     }
 
     /// <summary>Accepts client events, all or none. The wire JSON of the echoed events.</summary>
@@ -223,6 +225,7 @@ public sealed partial class SessionOwner
             await _services.Sandboxes.Stop(record.Id, CancellationToken.None);
             await _services.Mcp.Close(record.Id);
             await WhenStill();
+            EndWatches();
             _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
             await _log.Append([.. Open().SelectMany(On(thread => Turn.Closing(thread))), .. Terminated()]);
         }
@@ -259,7 +262,8 @@ public sealed partial class SessionOwner
     /// <summary>The entries that end every thread and the session.</summary>
     private IReadOnlyList<object> Terminated() =>
     [
-        .. Open().Reverse().SelectMany(On(Turn.Terminated)), new SessionStatusTerminated(),
+        .. _log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)),
+        new Later(() => [.. Open().Reverse().SelectMany(On(Turn.Terminated))]), new SessionStatusTerminated(),
     ];
 
     private IReadOnlyList<ThreadLog> Open() =>

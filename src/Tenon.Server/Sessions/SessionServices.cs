@@ -6,6 +6,7 @@ using Tenon.Server.Models;
 using Tenon.Server.Sandboxes;
 using Tenon.Server.Tools;
 using Tenon.Server.Web;
+using Tenon.Server.Workflows;
 using Tenon.Wire;
 
 namespace Tenon.Server.Sessions;
@@ -13,8 +14,11 @@ namespace Tenon.Server.Sessions;
 /// <summary>What every session's owner works with.</summary>
 public sealed record SessionServices(
     EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, IMcpServers Mcp,
-    KeepMedia KeepMedia, SaveMemories SaveMemories, UnreachableCredentials Unreachable, Limits Limits, Prices Prices,
+    KeepMedia KeepMedia, SaveMemories SaveMemories, RunPlan RunPlan, UnreachableCredentials Unreachable, Limits Limits, Prices Prices,
     IdSource Ids, TimeProvider Clock);
+
+/// <summary>Runs the program of a workflow run as far as its results take it.</summary>
+public delegate Task<PlanRun> RunPlan(WorkflowRun run);
 
 /// <summary>Where an owner lives, and what it asks of that place.</summary>
 public interface ISessionHost

@@ -12,12 +12,8 @@ public static class PlatformTools
     public const string ListAgents = "list_agents";
     public const string SendToAgent = "send_to_agent";
     public const string ConsultAdvisor = "consult_advisor";
-
-    /// <summary>The names that a custom tool of an agent with a roster cannot have.</summary>
-    public static readonly IReadOnlySet<string> Names = new HashSet<string>
-    {
-        ListAgents, SendToAgent, ConsultAdvisor,
-    };
+    public const string StartRun = "start_workflow_run";
+    public const string StopRun = "stop_workflow_run";
 
     public static ModelTool List { get; } = Tool(
         ListAgents,
@@ -66,6 +62,36 @@ public static class PlatformTools
         """
         {"type":"object","required":["question"],"properties":{
           "question":{"type":"string","description":"What you want advice on."}}}
+        """);
+
+    public static ModelTool Start { get; } = Tool(
+        StartRun,
+        """
+        Starts a workflow run: a plan that gives work to many agents, in the background, while you go on. When it ends
+        you get a message with what its program returned. The program is JavaScript, run once, without any access
+        beside these functions:
+        startAgent(agent, task) begins an agent in a thread of its own and gives a handle at once. agent is a name, or
+        an object {name, system, model, tools} that makes one up.
+        wait(handle) gives what the agent said last, and throws when it failed. waitAll(handles) gives all of them in
+        their order. waitAny(handles) gives {index, text} of the first that has finished.
+        phase(name, function) runs the function as one of the phases that you have declared, and gives what it returns.
+        The program must do the same each time it is run: there is no time and no chance in it. Return a text or plain
+        data.
+        """,
+        """
+        {"type":"object","required":["program"],"properties":{
+          "name":{"type":"string","description":"What the run is called. Default: a name of the server's."},
+          "description":{"type":"string"},
+          "phases":{"type":"array","items":{"type":"object","required":["name"],"properties":{
+            "name":{"type":"string"},"description":{"type":"string"}}}},
+          "program":{"type":"string","description":"The body of a function, which may return."}}}
+        """);
+
+    public static ModelTool Stop { get; } = Tool(
+        StopRun,
+        "Ends a workflow run and all that its agents are doing.",
+        """
+        {"type":"object","required":["workflow_run_id"],"properties":{"workflow_run_id":{"type":"string"}}}
         """);
 
     private static ModelTool Tool(string name, string description, string schema) =>

@@ -9,6 +9,7 @@ using Tenon.Server.Sessions;
 using Tenon.Server.Storage;
 using Tenon.Server.Tests.Support;
 using Tenon.Server.Tools;
+using Tenon.Server.Workflows;
 using Tenon.Wire.Agents;
 using Tenon.Wire.Content;
 using Tenon.Wire.Events;
@@ -216,6 +217,7 @@ internal sealed class World : ISessionHost
             var log = new EventLog(Log, feed, NullLogger<EventLog>.Instance, TaskScheduler.Current);
             var services = new SessionServices(
                 log, feed, _model, _sandboxes, NoWeb.Tools, Mcp, NoMedia, _ => Task.FromResult<string?>(null),
+                RunPlan,
                 (_, _) => Task.FromResult<IReadOnlyList<UnreachableCredential>>([]),
                 new Limits(), Prices.Default, Ids, _clock);
             var owner = new SessionOwner(Record(), services, this, NullLogger.Instance, CancellationToken.None);
@@ -228,6 +230,10 @@ internal sealed class World : ISessionHost
             return owner;
         });
     }
+
+    // At once, so that the order of all that happens follows from the seed.
+    private static Task<PlanRun> RunPlan(WorkflowRun run) => Task.FromResult(PlanProgram.Run(
+        run.Plan.Program, [.. run.Plan.Phases.Select(phase => phase.Name)], run.Results, new PlanLimits()));
 
     private static Task<ContentBlock> NoMedia(string sessionId, ToolMedia media, CancellationToken cancelled) =>
         throw new NotSupportedException("A simulated sandbox shows no pictures.");

@@ -65,6 +65,9 @@ public sealed class PostgresSkillTests(PostgresServer postgres)
 public sealed class PostgresThreadsTests(PostgresServer postgres)
     : ThreadsTests(postgres.Server), IClassFixture<PostgresServer>;
 
+public sealed class PostgresWorkflowTests(PostgresServer postgres)
+    : WorkflowTests(postgres.Server), IClassFixture<PostgresServer>;
+
 public sealed class PostgresAdvisorTests(PostgresServer postgres)
     : AdvisorTests(postgres.Server), IClassFixture<PostgresServer>;
 

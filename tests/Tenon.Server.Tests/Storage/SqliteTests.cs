@@ -35,6 +35,8 @@ public sealed class SqliteSessionTests(TestServer server) : SessionTests(server)
 
 public sealed class SqliteThreadsTests(TestServer server) : ThreadsTests(server);
 
+public sealed class SqliteWorkflowTests(TestServer server) : WorkflowTests(server);
+
 public sealed class SqliteAdvisorTests(TestServer server) : AdvisorTests(server);
 
 public sealed class SqliteMultiagentTests(TestServer server) : MultiagentTests(server);
