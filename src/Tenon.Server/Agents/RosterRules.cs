@@ -39,8 +39,7 @@ public sealed class RosterRules(AgentStore agents)
         {
             CoordinatorType => await ResolveCoordinator(agent, given, cancellationToken),
             MembersType => await ResolveMembers(agent, Merge(given, stored), cancellationToken),
-            var type => throw ApiException.Invalid($"{Path}.type", $"'{type}' is not one of {CoordinatorType}, "
-                + $"{MembersType}."),
+            _ => throw ApiException.Invalid($"{Path}.type", $"must be {CoordinatorType} or {MembersType}."),
         };
         return agent with { Multiagent = JsonSerializer.SerializeToElement(resolved) };
     }

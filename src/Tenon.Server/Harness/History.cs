@@ -85,6 +85,9 @@ public sealed class History(string threadId, SessionHistory session)
 
     public UsageTotals Usage { get; } = new();
 
+    /// <summary>Whether its calls bring anything new.</summary>
+    public Progress Progress { get; } = new();
+
     /// <summary>What the MCP servers offer, and which calls went to them.</summary>
     public McpOffer Mcp { get; } = new();
 
@@ -130,6 +133,11 @@ public sealed class History(string threadId, SessionHistory session)
                 break;
             case Told told:
                 _told.RemoveAll(waiting => waiting.Id == told.Id);
+                if (told.Id == Told.Stuck)
+                {
+                    Progress.Warn();
+                }
+
                 AddUser([new ModelText(told.Text)]);
                 NeedsAnswer = true;
                 break;
@@ -234,6 +242,7 @@ public sealed class History(string threadId, SessionHistory session)
                 AddUser([.. message.Content.Select(ToModel)]);
                 Urls.Note(UrlSources.UserInput, message.Content);
                 (NeedsAnswer, ToolRounds) = (true, 0);
+                Progress.Begin();
                 break;
             case SystemMessage message:
                 AddUser([.. message.Content.Select(ToModel)]);
@@ -272,6 +281,7 @@ public sealed class History(string threadId, SessionHistory session)
         {
             // A task begins anew. Answers of agents do not: who is asked again and again ends at its limit too.
             ToolRounds = 0;
+            Progress.Begin();
         }
     }
 
@@ -375,6 +385,7 @@ public sealed class History(string threadId, SessionHistory session)
         if (_round.Count > 0 && _round.TrueForAll(call => !call.IsOpen))
         {
             AddUser([.. _round.Select(call => call.Result!)]);
+            Progress.Take(_round);
             (_round, NeedsAnswer) = ([], true);
             ToolRounds++;
         }

@@ -54,4 +54,42 @@ public sealed record Limits
 
     /// <summary>How long a run may take: longer than that, somebody should look at it.</summary>
     public TimeSpan WorkflowTimeMax { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// Rounds of calls in a row that bring nothing but what was seen before, until the thread is stopped; at half of
+    /// them it is told. Enough for one that waits for something by asking again.
+    /// </summary>
+    public int StaleRoundsMax { get; init; } = 20;
+
+    /// <summary>These, with what an agent says of its own.</summary>
+    public Limits For(AgentLimits? own) => own is null ? this : this with
+    {
+        ToolRoundsMax = Math.Min(own.ToolRoundsMax ?? ToolRoundsMax, ToolRoundsMax),
+        StaleRoundsMax = own.StaleRoundsMax ?? StaleRoundsMax,
+    };
+}
+
+/// <summary>The bounds that an agent has of its own, by its metadata.</summary>
+public sealed record AgentLimits
+{
+    /// <summary>Metadata: rounds of tool calls between two inputs.</summary>
+    public const string ToolRoundsKey = "tenon.tool_rounds_max";
+
+    /// <summary>Metadata: rounds in a row without anything new.</summary>
+    public const string StaleRoundsKey = "tenon.stale_rounds_max";
+
+    public int? ToolRoundsMax { get; init; }
+
+    public int? StaleRoundsMax { get; init; }
+
+    /// <summary>What the metadata says; null when that is nothing. Words that are no number say nothing.</summary>
+    public static AgentLimits? Of(IReadOnlyDictionary<string, string> metadata)
+    {
+        var limits = new AgentLimits { ToolRoundsMax = Read(ToolRoundsKey), StaleRoundsMax = Read(StaleRoundsKey) };
+        return limits is { ToolRoundsMax: null, StaleRoundsMax: null } ? null : limits;
+
+        int? Read(string key) => metadata.TryGetValue(key, out var text)
+            && int.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var number) && number > 0
+                ? number : null;
+    }
 }

@@ -116,6 +116,9 @@ public sealed record Told(string Text)
     public string? Id { get; init; }
 
     public bool Waits { get; init; }
+
+    /// <summary>The name of what a thread is told that goes in circles.</summary>
+    public const string Stuck = "stuck";
 }
 
 /// <summary>A workflow run begins: its plan.</summary>

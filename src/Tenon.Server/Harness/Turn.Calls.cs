@@ -72,7 +72,7 @@ public sealed partial class Turn
                 output = await Shorten(call, output, cancellationToken);
             }
 
-            var result = Result(call, Told(call, output));
+            var result = Result(call, WithNotice(call, output));
             await log.Append(fault is null ? [result] : [new Shown(Error(fault)), result]);
             if (BuiltinTools.IsSandboxed(call.Name))
             {

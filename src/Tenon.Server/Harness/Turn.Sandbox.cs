@@ -72,7 +72,7 @@ public sealed partial class Turn
     }
 
     /// <summary>The output with what the model must know of the life of the sandbox that it came from.</summary>
-    private ToolOutput Told(Call call, ToolOutput output) =>
+    private ToolOutput WithNotice(Call call, ToolOutput output) =>
         History.SandboxNotice is { } notice && BuiltinTools.IsSandboxed(call.Name)
             ? output with { Content = [.. output.Content, ContentBlock.Of(notice)] } : output;
 }

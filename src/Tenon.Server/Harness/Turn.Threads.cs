@@ -125,8 +125,10 @@ public sealed partial class Turn
     /// <summary>The entries that end the thread's turn for a reason of its own, with its report to whoever asked.
     /// </summary>
     /// <param name="failure">Why it could not go on; null when it has ended as it should.</param>
+    /// <param name="isLast">Whether a thread beside the primary one ends with it (api C.6).</param>
     private static IReadOnlyList<object> Finish(
-        ThreadLog log, StopReason reason, StopDetails? details = null, string? failure = null) => log switch
+        ThreadLog log, StopReason reason, StopDetails? details = null, string? failure = null, bool isLast = false) =>
+        log switch
     {
         { IsPrimary: true } => Idle(log, reason, details),
         { IsAdvisor: true } =>
@@ -146,7 +148,9 @@ public sealed partial class Turn
             new Later(() => ThreadMessages.Send(log, log.Session.Find(log.Started!.ParentId)!,
                 failure is not null ? $"I could not finish: {failure}"
                 : details is not null ? "I refused to go on with this." : LastWords(log) ?? NothingSaid)),
-            .. Idle(log, reason, details),
+            IdleThread(log, reason, details),
+            .. isLast ? Terminated(log) : [],
+            new Later(() => IdleSession(log.Session, reason)),
         ],
     };
 

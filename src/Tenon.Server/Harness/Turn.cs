@@ -25,6 +25,12 @@ public sealed partial class Turn(
     ThreadLog log, IModel model, ToolRunner tools, Feed feed, Limits limits, TimeProvider clock)
     : IDisposable
 {
+    private const string ToolUseLimit = "tool_use_limit_reached_error";
+
+    private const string StuckNote =
+        "[You are repeating calls that give the same results as before. Change your approach, or say what keeps you "
+        + "from going on. If you go on like this, you will be stopped.]";
+
     private CancellationTokenSource _interrupt = new();
     private HashSet<string> _inherited = [];
 
@@ -137,8 +143,18 @@ public sealed partial class Turn(
         }
         else if (History.ToolRounds >= limits.ToolRoundsMax)
         {
-            await Exhaust([], "tool_use_limit_reached_error",
+            await Exhaust([], ToolUseLimit,
                 $"The agent made {limits.ToolRoundsMax} rounds of tool calls without finishing.");
+        }
+        else if (History.NeedsAnswer && History.Progress.StaleRounds >= limits.StaleRoundsMax)
+        {
+            await Exhaust([], ToolUseLimit, $"The agent went in circles: {limits.StaleRoundsMax} rounds of tool calls "
+                + "brought nothing but what it had seen before.");
+        }
+        else if (History is { NeedsAnswer: true, Progress.IsWarned: false }
+            && History.Progress.StaleRounds >= (limits.StaleRoundsMax + 1) / 2)
+        {
+            await log.Append(new Told(StuckNote) { Id = Told.Stuck });
         }
         else if (log.IsAtBudget && (History.NeedsAnswer || History.Waiting.Count > 0 || HasMessages))
         {
@@ -262,7 +278,7 @@ public sealed partial class Turn(
     private Task Exhaust(IReadOnlyList<object> before, string errorType, string message) => log.Append(
     [
         .. before, new Shown(Error(errorType, message, "exhausted")), .. TakeWaiting(log),
-        .. Finish(log, StopReason.RetriesExhausted, failure: message),
+        .. Finish(log, StopReason.RetriesExhausted, failure: message, isLast: errorType == ToolUseLimit),
     ]);
 
     /// <summary>Ends the turn together with its last entries: a crash between them would start it again.</summary>

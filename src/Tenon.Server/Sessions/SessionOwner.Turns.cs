@@ -47,7 +47,8 @@ public sealed partial class SessionOwner
             Shell = thread.IsPrimary ? null : thread.ThreadId,
             SaveMemories = _record.Definition.Memories.Count > 0 ? _services.SaveMemories : null,
         };
-        var turn = new Turn(thread, _services.Model, tools, _services.Feed, _services.Limits, _services.Clock)
+        var turn = new Turn(thread, _services.Model, tools, _services.Feed,
+            _services.Limits.For(_record.Definition.Limits.GetValueOrDefault(thread.Agent.Id)), _services.Clock)
         {
             IsTakenOver = _inherited.Remove(thread),
             Notes = SessionNotes.Of(_record.Definition, thread.Agent),

@@ -141,6 +141,13 @@ public sealed record SessionDefinition
     /// <summary>Its environment is <c>self_hosted</c>, which an environment never stops to be.</summary>
     public bool IsSelfHosted { get; init; }
 
+    /// <summary>The bounds that its agents have of their own, by the agents' ids.</summary>
+    public IReadOnlyDictionary<string, AgentLimits> Limits
+    {
+        get;
+        init => field = value ?? new Dictionary<string, AgentLimits>();
+    } = new Dictionary<string, AgentLimits>();
+
     /// <summary>The vaults whose credentials it may use; an earlier one goes before a later one.</summary>
     public IReadOnlyList<string> VaultIds { get; init => field = value ?? []; } = [];
 

@@ -18,9 +18,11 @@ public sealed class SessionRosterRules(AgentStore agents, SessionSkillRules skil
     /// <summary>
     /// The agent with its skills and its roster as they are in the session, and what the skills of all of them say.
     /// </summary>
+    /// <param name="limits">Gets the bounds that agents of the roster have of their own.</param>
     /// <exception cref="ApiException">400: one of the skills or agents is not there.</exception>
     public async Task<(SessionAgent Agent, IReadOnlyList<SessionSkill> Skills)> Resolve(
-        SessionAgent agent, bool isSelfHosted, CancellationToken cancellationToken)
+        SessionAgent agent, bool isSelfHosted, Dictionary<string, AgentLimits> limits,
+        CancellationToken cancellationToken)
     {
         var described = new List<SessionSkill>();
         agent = agent with
@@ -40,7 +42,7 @@ public sealed class SessionRosterRules(AgentStore agents, SessionSkillRules skil
             {
                 if ((string?)list[i]!["type"] == "agent")
                 {
-                    var member = await Find(agent, list[i]!, cancellationToken);
+                    var member = await Find(agent, list[i]!, limits, cancellationToken);
                     SessionSkillRules.CheckReadable(member.Skills, member.Tools);
                     list[i] = JsonSerializer.SerializeToNode<ThreadAgent>(member with
                     {
@@ -54,12 +56,27 @@ public sealed class SessionRosterRules(AgentStore agents, SessionSkillRules skil
     }
 
     // What the session changes of its agent, its copies have too; others stay as they were saved.
-    private async Task<SavedAgent> Find(SessionAgent agent, JsonNode reference, CancellationToken cancellationToken)
+    private async Task<SavedAgent> Find(
+        SessionAgent agent, JsonNode reference, Dictionary<string, AgentLimits> limits, CancellationToken cancelled)
     {
         var id = (string)reference["id"]!;
-        return id == agent.Id ? SavedAgent.From(agent) : await agents.Find(
-            id, (int)reference["version"]!, cancellationToken) is { } member
-            ? SavedAgent.From(SessionAgent.From(member))
-            : throw ApiException.Invalid("agent.multiagent", $"there is no agent '{id}' any more.");
+        if (id == agent.Id)
+        {
+            return SavedAgent.From(agent);
+        }
+
+        var member = await agents.Find(id, (int)reference["version"]!, cancelled)
+            ?? throw ApiException.Invalid("agent.multiagent", $"there is no agent '{id}' any more.");
+        Note(member, limits);
+        return SavedAgent.From(SessionAgent.From(member));
+    }
+
+    /// <summary>Notes the bounds that an agent has of its own.</summary>
+    public static void Note(Agent agent, Dictionary<string, AgentLimits> limits)
+    {
+        if (AgentLimits.Of(agent.Metadata) is { } own)
+        {
+            limits[agent.Id] = own;
+        }
     }
 }

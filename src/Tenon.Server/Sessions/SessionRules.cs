@@ -1,6 +1,7 @@
 using Tenon.Server.Agents;
 using Tenon.Server.Billing;
 using Tenon.Server.Environments;
+using Tenon.Server.Harness;
 using Tenon.Server.Http;
 using Tenon.Server.Memory;
 using Tenon.Server.Vaults;
@@ -35,8 +36,9 @@ public sealed class SessionRules(
 
         ApiException.RefuseNulls("resources", create.Resources);
         await CheckVaults(create.VaultIds ?? [], cancellationToken);
+        var limits = new Dictionary<string, AgentLimits>();
         var (agent, described) = await rosters.Resolve(
-            await Resolve(create.Agent.Body, cancellationToken), isSelfHosted, cancellationToken);
+            await Resolve(create.Agent.Body, limits, cancellationToken), isSelfHosted, limits, cancellationToken);
         if (create.InitialEvents is { Count: > InitialEventsMax })
         {
             throw ApiException.Invalid("initial_events", $"at most {InitialEventsMax} are allowed.");
@@ -53,6 +55,7 @@ public sealed class SessionRules(
         {
             Agent = agent,
             Skills = described,
+            Limits = limits,
             Title = create.Title,
             Budget = BudgetRules.Check(create.Budget, agent, prices),
             Metadata = Metadata.Check(create.Metadata),
@@ -161,7 +164,8 @@ public sealed class SessionRules(
         return environment;
     }
 
-    private async Task<SessionAgent> Resolve(AgentSelectionBody selection, CancellationToken cancellationToken)
+    private async Task<SessionAgent> Resolve(
+        AgentSelectionBody selection, Dictionary<string, AgentLimits> limits, CancellationToken cancellationToken)
     {
         if (selection.Type is not ("agent" or "agent_with_overrides"))
         {
@@ -176,6 +180,7 @@ public sealed class SessionRules(
             throw ApiException.Invalid("agent", $"agent '{agent.Id}' is archived.");
         }
 
+        SessionRosterRules.Note(agent, limits);
         var chosen = SessionAgent.From(selection.Type == "agent" ? agent : Override(agent, selection));
         SessionSkillRules.CheckReadable(chosen.Skills, chosen.Tools);
         return chosen;

@@ -123,18 +123,6 @@ public abstract class SessionTests(TestServer server)
         JsonAssert.Equal("[]", (await server.Get($"/v1/sessions?agent_id={agentId}")).Ok().At("data"));
     }
 
-    [Theory]
-    [InlineData(
-        "\"multiagent\":{\"type\":\"coordinator\",\"agents\":[{\"type\":\"self\"}]}",
-        "agent.multiagent: agents with a roster are not supported")]
-    public async Task An_agent_with_what_is_not_there_yet_is_kept_but_not_run(string fields, string message)
-    {
-        var agentId = await server.NewAgent(fields: fields);
-        var environmentId = await server.NewEnvironment();
-
-        (await server.Post("/v1/sessions", Body(agentId, environmentId))).Refused(400, message);
-    }
-
     [Fact]
     public async Task At_most_50_initial_events_are_taken()
     {

@@ -15,6 +15,20 @@ public static class RefusalCases
         400 multiagent.type: must be coordinator or multiagent_20261001.
         POST /v1/agents {"multiagent":{"type":"coordinator","agents":[]}}
         400 multiagent.agents: must be a list of 1 to 20 agents.
+        POST /v1/agents {"multiagent":{"type":"coordinator","agents":["agent_none"]}}
+        400 multiagent.agents.0: there is no agent 'agent_none'.
+        POST /v1/agents {"multiagent":{"type":"coordinator","agents":[{"type":"x"}]}}
+        400 multiagent.agents.0.type: 'x' is not one of agent, self, advisor.
+        POST /v1/agents {"multiagent":{"type":"coordinator","agents":[{"type":"self"},{"type":"self"}]}}
+        400 multiagent.agents.1: agent '
+        POST /v1/agents {"multiagent":{"type":"coordinator","agents":[{"type":"advisor"}]}}
+        400 multiagent.agents.0.model: must be a text of 1 to 256 characters.
+        POST /v1/agents {"multiagent":{"type":"multiagent_20261001","subagents":{"type":"on"}}}
+        400 multiagent.subagents.type: 'on' is neither enabled nor disabled.
+        POST /v1/agents {"multiagent":{"type":"multiagent_20261001","advisor":{"type":"enabled"}}}
+        400 multiagent.advisor.model: must be a text of 1 to 256 characters.
+        POST /v1/agents {"multiagent":{"type":"multiagent_20261001","agents":[]}}
+        400 multiagent.agents: is not a member of multiagent_20261001.
         POST /v1/agents {"tools":[{"type":"agent_toolset_20260401"},{"type":"agent_toolset_20260401"}]}
         400 tools.1: this toolset is in the list twice.
         POST /v1/agents {"tools":[BUILTIN({"name":"bash"},{"name":"bash"})]}
