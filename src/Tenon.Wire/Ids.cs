@@ -11,6 +11,7 @@ public static class IdPrefix
     public const string Session = "sesn_";
     public const string Event = "sevt_";
     public const string Thread = "sthr_";
+    public const string Outcome = "outc_";
     public const string File = "file_";
     public const string Skill = "skill_";
     public const string SkillVersion = "skver_";

@@ -27,6 +27,7 @@ internal static class LogCodec
             PlatformResult result => Record(result, LogTypes.PlatformResult, LogJson.Default.PlatformResult),
             Consulted consulted => Record(consulted, LogTypes.Consulted, LogJson.Default.Consulted),
             Told told => Record(told, LogTypes.Told, LogJson.Default.Told),
+            GraderAnswer answer => Record(answer, LogTypes.GraderAnswer, LogJson.Default.GraderAnswer),
             _ => throw new ArgumentException(
                 $"{content.GetType().Name} is not something the log keeps.", nameof(content)),
         };
@@ -53,6 +54,7 @@ internal static class LogCodec
         LogTypes.PlatformResult => JsonSerializer.Deserialize(entry.Body, LogJson.Default.PlatformResult)!,
         LogTypes.Consulted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Consulted)!,
         LogTypes.Told => JsonSerializer.Deserialize(entry.Body, LogJson.Default.Told)!,
+        LogTypes.GraderAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.GraderAnswer)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

@@ -22,6 +22,7 @@ public static class LogTypes
     public const string PlatformResult = "internal.platform_result";
     public const string Consulted = "internal.consulted";
     public const string Told = "internal.told";
+    public const string GraderAnswer = "internal.grader_answer";
 }
 
 /// <summary>
@@ -103,7 +104,18 @@ public sealed record PlatformResult(string CallId, string Text, bool IsError);
 public sealed record Consulted(string CallId, string ThreadId);
 
 /// <summary>What the platform itself says to the thread's model, and that the model is to answer.</summary>
-public sealed record Told(string Text);
+public sealed record Told(string Text)
+{
+    /// <summary>The outcome that it is about; null when it is about none.</summary>
+    public string? OutcomeId { get; init; }
+}
+
+/// <summary>What one request of an outcome's grader used. What it said is nobody's to see, and is not kept.</summary>
+public sealed record GraderAnswer(ModelUsage Usage, decimal CostUsd)
+{
+    /// <summary>The model that graded has no price.</summary>
+    public bool IsUnpriced { get; init; }
+}
 
 /// <summary>The conversation up to here is this summary and the newest messages.</summary>
 public sealed record Compacted
@@ -138,4 +150,5 @@ public sealed record Compacted
 [JsonSerializable(typeof(PlatformResult))]
 [JsonSerializable(typeof(Consulted))]
 [JsonSerializable(typeof(Told))]
+[JsonSerializable(typeof(GraderAnswer))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -18,7 +18,7 @@ public sealed partial class Turn
     public static bool HasPausedWork(History history) =>
         history.Status == SessionStatus.Idle
         && history.StopReason?.Type == StopReason.BudgetReached.Type
-        && (history.NeedsAnswer || history.Waiting.Count > 0);
+        && (history.NeedsAnswer || history.Waiting.Count > 0 || history.Session.Outcomes.Active is not null);
 
     /// <summary>What an idle session says once a thread whose calls waited for the client has ended.</summary>
     public static IReadOnlyList<object> AfterThread(SessionLog session) =>
@@ -36,6 +36,7 @@ public sealed partial class Turn
         var usage = new On(primary, new SessionUsageEvent { Usage = session.Usage, Budget = session.History.Budget });
         return session.IsActive
             ? reason.Type == StopReason.BudgetReached.Type ? [usage] : []
+            : IsEvaluationDue(session) ? [.. Running(session.Primary).Select(entry => new On(primary, entry))]
             : [usage, new On(primary, IdleEvent(session))];
     }
 

@@ -99,6 +99,7 @@ public sealed class SessionForks(
         }
 
         // What was at work there is at rest here.
+        end.AddRange(Turn.InterruptOutcome(session));
         end.AddRange(session.Threads.Where(thread => SessionStatus.IsActive(thread.History.Status)).SelectMany(
             thread => Turn.Idle(thread, StopReason.EndTurn).Select(entry => new On(thread.ThreadId, entry))));
         await session.Append(session.Primary, end, SaveKind.Definition);

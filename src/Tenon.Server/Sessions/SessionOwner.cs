@@ -83,7 +83,7 @@ public sealed partial class SessionOwner
         RefuseArchived();
         BudgetRules.CheckEvents(events, _log);
         SessionInput.Check(events, _log);
-        if (Turn.IsPaused(_log))
+        if (Turn.IsPaused(_log) && _log.History.Outcomes.Active is null)
         {
             // Nothing runs that an interrupt could stop: it is accepted and leaves no trace.
             events = [.. events.Where(@event => @event is not UserInterrupt)];
@@ -224,7 +224,7 @@ public sealed partial class SessionOwner
             await _services.Mcp.Close(record.Id);
             await WhenStill();
             _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
-            await _log.Append([.. Open().SelectMany(On(thread => Turn.Closing(thread))), .. Terminated()]);
+            await _log.Append([.. Open().SelectMany(On(thread => Turn.Closing(thread))), new Later(Terminated)]);
         }
 
         return Wire();
@@ -259,7 +259,8 @@ public sealed partial class SessionOwner
     /// <summary>The entries that end every thread and the session.</summary>
     private IReadOnlyList<object> Terminated() =>
     [
-        .. Open().Reverse().SelectMany(On(Turn.Terminated)), new SessionStatusTerminated(),
+        .. Turn.InterruptOutcome(_log), .. Open().Reverse().SelectMany(On(Turn.Terminated)),
+        new SessionStatusTerminated(),
     ];
 
     private IReadOnlyList<ThreadLog> Open() =>
