@@ -16,7 +16,8 @@ public sealed class ForkPoint(string? eventId)
     private static readonly HashSet<string> SameBreath =
     [
         LogTypes.ModelAnswer, LogTypes.Snapshot, LogTypes.Told, LogTypes.GraderAnswer, "span.outcome_evaluation_start",
-        "span.outcome_evaluation_ongoing", "span.outcome_evaluation_end", "agent.thinking", "agent.message", "span.model_request_end",
+        "span.outcome_evaluation_ongoing", "span.outcome_evaluation_end", "agent.thinking", "agent.message",
+        "span.model_request_end",
         "session.status_running", "session.thread_status_running", "session.thread_status_idle", "session.usage",
         "session.status_idle",
     ];

@@ -9,8 +9,8 @@ using Tenon.Wire.Sessions;
 namespace Tenon.Server.Harness;
 
 /// <summary>
-/// The conversation of one evaluation of an outcome (api C.8): a model with a context of its own that looks at files and
-/// ends with a verdict. It is not kept: an evaluation that a crash cuts short begins anew.
+/// The conversation of one evaluation of an outcome (api C.8): a model with a context of its own that looks at files
+/// and ends with a verdict. It is not kept: an evaluation that a crash cuts short begins anew.
 /// </summary>
 /// <param name="hasFiles">Whether there is a sandbox whose files it can look at.</param>
 internal sealed class Grader(string input, bool hasFiles, Limits limits)

@@ -6,8 +6,8 @@ using Tenon.Wire.Events;
 namespace Tenon.Server.Harness;
 
 /// <content>
-/// Outcomes (api C.8): the model is told what to reach, and whenever it would end its turn a grader looks whether that is
-/// reached. All in the log: an evaluation that a crash cuts short is made again under its start.
+/// Outcomes (api C.8): the model is told what to reach, and whenever it would end its turn a grader looks whether that
+/// is reached. All in the log: an evaluation that a crash cuts short is made again under its start.
 /// </content>
 public sealed partial class Turn
 {
@@ -52,7 +52,8 @@ public sealed partial class Turn
     /// nobody will report to it any more.
     /// </summary>
     private static bool IsEvaluationDue(SessionLog session) =>
-        session is { History.Outcomes.Active: not null, Primary.History: { Status: SessionStatus.Idle, Round.Count: 0 } }
+        session.History.Outcomes.Active is not null
+        && session.Primary.History is { Status: SessionStatus.Idle, Round.Count: 0 }
         && session.Primary.History.StopReason?.Type == StopReason.EndTurn.Type && !OthersWork(session);
 
     // One whose calls wait for the client still has its report to give.
@@ -66,7 +67,8 @@ public sealed partial class Turn
         !log.IsPrimary || log.Session.History.Outcomes.Active is not { } outcome ? []
         : !isError ? InterruptOutcome(log.Session)
         : outcome.StartId is null ? []
-        : [EvaluationEnd(log.Session, outcome, OutcomeResult.Failed, "The server failed while the work was evaluated.")];
+        : [EvaluationEnd(
+            log.Session, outcome, OutcomeResult.Failed, "The server failed while the work was evaluated.")];
 
     private async Task Evaluate(Outcome outcome, CancellationToken cancellationToken)
     {

@@ -69,8 +69,8 @@ public sealed partial class SessionOwner
     }
 
     /// <summary>
-    /// An interrupt of one thread, or of all (api C.7). An idle thread has nothing that it could stop, unless an outcome
-    /// is worked towards: that it ends.
+    /// An interrupt of one thread, or of all (api C.7). An idle thread has nothing that it could stop, but an outcome
+    /// that is worked towards: that it ends.
     /// </summary>
     private void AcceptInterrupt(UserInterrupt interrupt, Accepted accepted)
     {
