@@ -75,11 +75,8 @@ public sealed partial class Turn
         var hasFiles = !History.Session.IsSelfHosted && (History.Session.SandboxInstance is not null
             || BuiltinTools.Sandboxed.Any(tool => Permission.IsEnabled(Agent.Tools, tool.Name)));
         var work = hasFiles ? null : Consultation.Transcript(History.Messages);
-        var evaluation = new Evaluation(
-            outcome, new Grader(Grader.Input(outcome, LastWords(log), work), hasFiles, limits))
-        {
-            NextBeat = clock.GetUtcNow() + limits.GraderHeartbeat,
-        };
+        var grader = new Grader(Grader.Input(outcome, LastWords(log), work), hasFiles, limits);
+        using var evaluation = new Evaluation(outcome, grader, limits.GraderHeartbeat, clock);
         if (await Grade(evaluation, cancellationToken) is { } verdict)
         {
             await log.Append(Judged(outcome, verdict));
@@ -184,19 +181,10 @@ public sealed partial class Turn
     /// <summary>Waits for what the grader does, and tells clients now and then that it is at work.</summary>
     private async Task<T> Attend<T>(Evaluation evaluation, Task<T> work, CancellationToken cancellationToken)
     {
-        while (!work.IsCompleted)
+        while (await Task.WhenAny(work, evaluation.Beat) != work)
         {
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var left = evaluation.NextBeat - clock.GetUtcNow();
-            var beat = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, over.Token);
-            if (await Task.WhenAny(work, beat) == work)
-            {
-                await over.CancelAsync();
-                break;
-            }
-
             cancellationToken.ThrowIfCancellationRequested();
-            evaluation.NextBeat = clock.GetUtcNow() + limits.GraderHeartbeat;
+            evaluation.WaitForBeat();
             await log.Append(new OutcomeEvaluationOngoing
             {
                 OutcomeId = evaluation.Outcome.Id, Iteration = evaluation.Outcome.Iteration,
@@ -229,8 +217,31 @@ public sealed partial class Turn
         Usage = Used(session.Primary.Agent, outcome.Usage),
     };
 
-    private sealed record Evaluation(Outcome Outcome, Grader Grader)
+    private sealed class Evaluation : IDisposable
     {
-        public DateTimeOffset NextBeat { get; set; }
+        private readonly CancellationTokenSource _over = new();
+        private readonly TimeSpan _heartbeat;
+        private readonly TimeProvider _clock;
+
+        public Evaluation(Outcome outcome, Grader grader, TimeSpan heartbeat, TimeProvider clock)
+        {
+            (Outcome, Grader, _heartbeat, _clock) = (outcome, grader, heartbeat, clock);
+            WaitForBeat();
+        }
+
+        public Outcome Outcome { get; }
+
+        public Grader Grader { get; }
+
+        /// <summary>Completes when clients are to hear that it goes on.</summary>
+        public Task Beat { get; private set; } = Task.CompletedTask;
+
+        public void WaitForBeat() => Beat = Task.Delay(_heartbeat, _clock, _over.Token);
+
+        public void Dispose()
+        {
+            _over.Cancel();
+            _over.Dispose();
+        }
     }
 }

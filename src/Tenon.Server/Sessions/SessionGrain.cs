@@ -15,7 +15,8 @@ namespace Tenon.Server.Sessions;
 public sealed partial class SessionGrain(
     SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
     OutcomeRules rubrics, SessionOutputs outputs, SessionRepositories repositories, SkillStore skills,
-    MemoryStore memories, EgressStore egress, IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    MemoryStore memories, EgressStore egress,
+    IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;

@@ -17,7 +17,7 @@ public sealed class OutcomeApiTests(TestServer server)
     public async Task An_outcome_is_echoed_with_its_id_starts_work_and_shows_in_the_session()
     {
         var session = await server.NewSession();
-        Verdict(session.Model.Says("Here."), "satisfied", "All is there.");
+        session.Model.Says("Here.").Judges("satisfied", "All is there.");
 
         await using var stream = await session.Stream();
         var echoed = (await session.Send(Outcome(more: ",\"max_iterations\":2"))).At("0");
@@ -47,7 +47,7 @@ public sealed class OutcomeApiTests(TestServer server)
     {
         var file = await Upload("# Rubric\n- It rhymes.\n", "rubric.md", "text/markdown");
         var model = $"scripted-outcome-{Guid.NewGuid():N}";
-        Verdict(server.Models.Of(model).Says("Here."), "satisfied", "Good.");
+        server.Models.Of(model).Says("Here.").Judges("satisfied", "Good.");
         var agent = await server.NewAgent(model);
 
         var session = await server.NewSessionOf(model, agent, $"\"initial_events\":[{Outcome(Rubric(file))}]");
@@ -58,7 +58,7 @@ public sealed class OutcomeApiTests(TestServer server)
         var defined = (await session.List())[0];
         JsonAssert.Equal("""{"type":"text","content":"# Rubric\n- It rhymes.\n"}""", defined.At("rubric"));
         JsonAssert.Equal("null", defined.At("max_iterations"));
-        Assert.Contains("- It rhymes.", Text(session.Model.Requests.Last()));
+        Assert.Contains("- It rhymes.", OutcomeLab.Text(session.Model.Requests.Last()));
         Assert.Equal("satisfied", (await session.Get()).Text("outcome_evaluations.0.result"));
     }
 
@@ -89,8 +89,8 @@ public sealed class OutcomeApiTests(TestServer server)
     {
         var session = await server.NewSession();
         var gate = session.Model.SaysWhenReleased("First.");
-        Verdict(session.Model, "satisfied", "Good.");
-        Verdict(session.Model.Says("Second."), "failed", "It contradicts itself.");
+        session.Model.Judges("satisfied", "Good.");
+        session.Model.Says("Second.").Judges("failed", "It contradicts itself.");
         session.Model.Says("You are welcome.");
         await using var stream = await session.Stream();
         var first = (await session.Send(Outcome())).At("0").Text("outcome_id");
@@ -156,7 +156,7 @@ public sealed class OutcomeApiTests(TestServer server)
             """[{"type":"custom","name":"ask","description":"d","input_schema":{"type":"object"}}]""");
         session.Model.Calls("ask", "{}");
         var call = (await session.RunUntilItAsks(TestSession.Says("go")))[0];
-        Verdict(session.Model.Says("Here."), "satisfied", "Good.");
+        session.Model.Says("Here.").Judges("satisfied", "Good.");
 
         var echoed = (await session.Send(Outcome())).At("0");
         Assert.Equal(JsonValueKind.String, echoed.At("processed_at").ValueKind);
@@ -216,7 +216,7 @@ public sealed class OutcomeApiTests(TestServer server)
         var gate = coder.SaysWhenReleased("The code is written.");
         session.Model.Calls("send_to_agent", """{"agent":"coder","message":"write it"}""").Says("I wait.")
             .Says("All is done.");
-        Verdict(session.Model, "satisfied", "Good.");
+        session.Model.Judges("satisfied", "Good.");
         await using var stream = await session.Stream();
         await session.Send(Outcome());
         await stream.Until("session.thread_status_idle");
@@ -226,7 +226,7 @@ public sealed class OutcomeApiTests(TestServer server)
         await stream.Until("session.status_idle");
 
         Assert.Equal("satisfied", (await session.Get()).Text("outcome_evaluations.0.result"));
-        Assert.Contains("All is done.", Text(session.Model.Requests.Last()));
+        Assert.Contains("All is done.", OutcomeLab.Text(session.Model.Requests.Last()));
         Assert.Single((await session.List("?types[]=session.status_idle")).EnumerateArray());
     }
 
@@ -236,8 +236,8 @@ public sealed class OutcomeApiTests(TestServer server)
         var (session, coder) = await Coordinator();
         coder.SaysAndHangs("I begin");
         session.Model.Calls("send_to_agent", """{"agent":"coder","message":"write it"}""").Says("I wait.");
-        Verdict(session.Model, "needs_revision", "Nothing is there.");
-        Verdict(session.Model.Says("Now it is."), "satisfied", "Good.");
+        session.Model.Judges("needs_revision", "Nothing is there.");
+        session.Model.Says("Now it is.").Judges("satisfied", "Good.");
         await using var stream = await session.Stream();
         await session.Send(Outcome());
         await stream.Until("session.thread_status_idle");
@@ -256,9 +256,9 @@ public sealed class OutcomeApiTests(TestServer server)
         var model = server.Models.Of("scripted-outcome-example");
         model.Calls("bash", """{"command":"echo One line. > /mnt/session/outputs/haiku.txt"}""").Says("Written.")
             .Calls("read", """{"file_path":"/mnt/session/outputs/haiku.txt"}""");
-        Verdict(model, "needs_revision", "It has one line.");
+        model.Judges("needs_revision", "It has one line.");
         model.Calls("bash", """{"command":"printf 'a\\nb\\nc\\n' > /mnt/session/outputs/haiku.txt"}""").Says("Mended.");
-        Verdict(model, "satisfied", "It has three lines.");
+        model.Judges("satisfied", "It has three lines.");
 
         var output = await ExampleProgram.Run(server, "outcome.mjs", new() { ["MODEL"] = "scripted-outcome-example" });
 
@@ -303,10 +303,4 @@ public sealed class OutcomeApiTests(TestServer server)
 
     private static string Outcome(string rubric = """{"type":"text","content":"It rhymes."}""", string more = "") =>
         $$"""{"type":"user.define_outcome","description":"Write a poem.","rubric":{{rubric}}{{more}}}""";
-
-    private static void Verdict(ScriptedModel model, string result, string explanation) => model.Calls(
-        "give_verdict", $$"""{"result":"{{result}}","explanation":"{{explanation}}"}""", "verdict");
-
-    private static string Text(ModelRequest request) => string.Concat(
-        request.Messages.SelectMany(message => message.Content).OfType<ModelText>().Select(text => text.Text));
 }

@@ -215,15 +215,6 @@ public static class RefusalCases
          "description":"d","rubric":{"type":"x"}}]}
         400 events.0.rubric.type: 'x' is neither text nor file.
         POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
-         "description":"d","rubric":{"type":"text"}}]}
-        400 events.0.rubric.content: field required
-        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
-         "description":"d","rubric":{"type":"text","content":" "}}]}
-        400 events.0.rubric.content: the rubric must not be empty.
-        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
-         "description":"d","rubric":{"type":"file"}}]}
-        400 events.0.rubric.file_id: field required
-        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
          "description":"d","rubric":{"type":"file","file_id":"file_x"}}]}
         400 events.0.rubric.file_id: file 'file_x' was not found.
         POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
