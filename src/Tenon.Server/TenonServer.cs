@@ -225,6 +225,7 @@ public static class TenonServer
         services.AddSingleton<SessionFileRules>();
         services.AddSingleton<SessionSkillRules>();
         services.AddSingleton<FileSourceRules>();
+        services.AddSingleton<OutcomeRules>();
         services.AddSingleton<SessionOutputs>();
         services.AddSingleton<ScopeRefresh>(provider => provider.GetRequiredService<SessionOutputs>().Refresh);
         services.AddHostedService<OutputWatch>();

@@ -13,6 +13,7 @@ public static class IdPrefix
     public const string Thread = "sthr_";
     public const string WorkflowRun = "wfrun_";
     public const string WorkflowRunPhase = "wfphase_";
+    public const string Outcome = "outc_";
     public const string File = "file_";
     public const string Skill = "skill_";
     public const string SkillVersion = "skver_";

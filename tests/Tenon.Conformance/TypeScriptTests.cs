@@ -65,6 +65,18 @@ public sealed class TypeScriptTests(Lab lab)
     }
 
     [Fact]
+    public Task An_outcome_is_graded_revised_and_satisfied_and_the_next_one_interrupted() => Run(
+        "outcome.mjs",
+        Reply.ToolUse("bash", new { command = "echo one > /mnt/session/outputs/poem.txt" }),
+        Reply.Text("Written."),
+        Reply.ToolUse("read", new { file_path = "/mnt/session/outputs/poem.txt" }),
+        Reply.ToolUse("give_verdict", new { result = "needs_revision", explanation = "It does not rhyme." }),
+        Reply.ToolUse("bash", new { command = "echo sun >> /mnt/session/outputs/poem.txt" }),
+        Reply.Text("Revised."),
+        Reply.ToolUse("give_verdict", new { result = "satisfied", explanation = "It rhymes." }),
+        Reply.Hang("Well"));
+
+    [Fact]
     public Task A_forked_session_goes_on_with_the_files() => Run(
         "fork.mjs",
         Reply.ToolUse("bash", new { command = "echo of the first > note" }),

@@ -21,7 +21,13 @@ internal static class Consultation
     /// <summary>Characters of one result: enough to see what it was.</summary>
     private const int ResultMax = 8_000;
 
-    public static string Input(SessionAgent agent, IReadOnlyList<ModelMessage> messages, string question)
+    public static string Input(SessionAgent agent, IReadOnlyList<ModelMessage> messages, string question) =>
+        new StringBuilder("The agent's instructions:\n\n").Append(agent.System ?? "(none)")
+            .Append("\n\nIts work so far:\n\n").Append(Transcript(messages))
+            .Append("\n\nIts question:\n\n").Append(question).ToString();
+
+    /// <summary>The conversation as a text, the newest of it.</summary>
+    public static string Transcript(IReadOnlyList<ModelMessage> messages)
     {
         var parts = new List<string>();
         var room = TranscriptMax;
@@ -33,9 +39,7 @@ internal static class Consultation
         }
 
         parts.Reverse();
-        return new StringBuilder("The agent's instructions:\n\n").Append(agent.System ?? "(none)")
-            .Append("\n\nIts work so far:\n\n").AppendJoin("\n\n", parts)
-            .Append("\n\nIts question:\n\n").Append(question).ToString();
+        return string.Join("\n\n", parts);
     }
 
     private static string Describe(ModelMessage message)

@@ -4,7 +4,7 @@ namespace Tenon.Server.Harness;
 
 /// <summary>
 /// Finds where a history can be cut: the last entry up to which nothing is open, no request to the model, no call of a
-/// tool, no input that waits.
+/// tool, no evaluation, no input that waits.
 /// </summary>
 /// <remarks>
 /// Entries are given one by one, oldest first. When the wanted event stands within an answer, or within the entries
@@ -15,7 +15,9 @@ public sealed class ForkPoint(string? eventId)
     /// <summary>What may follow the wanted event and still belong to it.</summary>
     private static readonly HashSet<string> SameBreath =
     [
-        LogTypes.ModelAnswer, LogTypes.Snapshot, "agent.thinking", "agent.message", "span.model_request_end",
+        LogTypes.ModelAnswer, LogTypes.Snapshot, LogTypes.Told, LogTypes.GraderAnswer, "span.outcome_evaluation_start",
+        "span.outcome_evaluation_ongoing", "span.outcome_evaluation_end", "agent.thinking", "agent.message",
+        "span.model_request_end",
         "session.status_running", "session.thread_status_running", "session.thread_status_idle", "session.usage",
         "session.status_idle",
     ];
@@ -64,6 +66,7 @@ public sealed class ForkPoint(string? eventId)
     private bool IsQuiet(string type) =>
         _threads.Values.All(thread => thread is { OpenRequestId: null, Waiting.Count: 0 }
             && thread.Round.All(call => !call.IsOpen))
+        && _session.Outcomes.Active?.StartId is null
         && _session.Status is not (SessionStatus.Terminated or SessionStatus.Deleted)
         && type is not (LogTypes.ModelAnswer or "session.thread_status_idle" or "session.usage"
             or "session.thread_status_terminated" or "session.thread_created" or LogTypes.ThreadStarted

@@ -94,9 +94,7 @@ public sealed class History(string threadId, SessionHistory session)
     /// <summary>The URLs that the conversation has shown.</summary>
     public KnownUrls Urls { get; } = new();
 
-    /// <summary>
-    /// Folds one entry in. <paramref name="content"/> is its decoded body: an event or an internal record.
-    /// </summary>
+    /// <summary>Folds one entry in. <paramref name="content"/> is its decoded body: an event or a record.</summary>
     public void Apply(LogEntry entry, object content)
     {
         switch (content)
@@ -139,7 +137,11 @@ public sealed class History(string threadId, SessionHistory session)
                 }
 
                 AddUser([new ModelText(told.Text)]);
-                NeedsAnswer = true;
+                (NeedsAnswer, ToolRounds) = (true, told.OutcomeId is null ? ToolRounds : 0);
+                Urls.Note(UrlSources.UserInput, told.OutcomeId is null ? [] : session.Outcomes.Words);
+                break;
+            case GraderAnswer graded:
+                AddUsage(graded.Usage, graded.IsUnpriced ? null : graded.CostUsd);
                 break;
             case SessionEvent @event:
                 ApplyEvent(@event, entry);

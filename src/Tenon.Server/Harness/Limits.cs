@@ -42,6 +42,15 @@ public sealed record Limits
     /// <summary>Tools of one answer that run at the same time: more would only wait for the sandbox's cores.</summary>
     public int ParallelToolsMax { get; init; } = 8;
 
+    /// <summary>Answers of an outcome's grader in one evaluation: enough to look at many files, and it ends.</summary>
+    public int GraderRoundsMax { get; init; } = 50;
+
+    /// <summary>Answers of a grader that are neither a verdict nor a look at a file before it has failed.</summary>
+    public int GraderNonsenseMax { get; init; } = 3;
+
+    /// <summary>How often clients are told that a grader is still at work.</summary>
+    public TimeSpan GraderHeartbeat { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Threads beside the primary one that are not archived; advisors and workflow runs have limits of their
     /// own (api C.9).</summary>
     public int ThreadsMax { get; init; } = 25;

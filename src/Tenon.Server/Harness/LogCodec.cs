@@ -30,6 +30,7 @@ internal static class LogCodec
             WorkflowStarted run => Record(run, LogTypes.WorkflowStarted, LogJson.Default.WorkflowStarted),
             WorkflowResult result => Record(result, LogTypes.WorkflowResult, LogJson.Default.WorkflowResult),
             WorkflowRan ran => Record(ran, LogTypes.WorkflowRan, LogJson.Default.WorkflowRan),
+            GraderAnswer answer => Record(answer, LogTypes.GraderAnswer, LogJson.Default.GraderAnswer),
             _ => throw new ArgumentException(
                 $"{content.GetType().Name} is not something the log keeps.", nameof(content)),
         };
@@ -59,6 +60,7 @@ internal static class LogCodec
         LogTypes.WorkflowStarted => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowStarted)!,
         LogTypes.WorkflowResult => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowResult)!,
         LogTypes.WorkflowRan => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowRan)!,
+        LogTypes.GraderAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.GraderAnswer)!,
         _ when entry.Internal => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };

@@ -26,6 +26,7 @@ public static class LogTypes
     public const string WorkflowStarted = "internal.workflow_started";
     public const string WorkflowResult = "internal.workflow_result";
     public const string WorkflowRan = "internal.workflow_ran";
+    public const string GraderAnswer = "internal.grader_answer";
 }
 
 /// <summary>
@@ -117,6 +118,9 @@ public sealed record Told(string Text)
 
     public bool Waits { get; init; }
 
+    /// <summary>The outcome that it is about; null when it is about none.</summary>
+    public string? OutcomeId { get; init; }
+
     /// <summary>The name of what a thread is told that goes in circles.</summary>
     public const string Stuck = "stuck";
 }
@@ -131,6 +135,13 @@ public sealed record WorkflowResult(string RunId, string Text, bool IsError);
 
 /// <summary>The program of a run has gone as far as so many results take it.</summary>
 public sealed record WorkflowRan(string RunId, int Results);
+
+/// <summary>What one request of an outcome's grader used. What it said is nobody's to see, and is not kept.</summary>
+public sealed record GraderAnswer(ModelUsage Usage, decimal CostUsd)
+{
+    /// <summary>The model that graded has no price.</summary>
+    public bool IsUnpriced { get; init; }
+}
 
 /// <summary>The conversation up to here is this summary and the newest messages.</summary>
 public sealed record Compacted
@@ -168,4 +179,5 @@ public sealed record Compacted
 [JsonSerializable(typeof(WorkflowStarted))]
 [JsonSerializable(typeof(WorkflowResult))]
 [JsonSerializable(typeof(WorkflowRan))]
+[JsonSerializable(typeof(GraderAnswer))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -40,6 +40,9 @@ public sealed class SessionHistory
     /// <summary>The snapshots of the session's files, oldest first.</summary>
     public IReadOnlyList<SnapshotTaken> Snapshots => _snapshots;
 
+    /// <summary>The outcomes that the client has defined.</summary>
+    public OutcomeState Outcomes { get; } = new();
+
     /// <summary>Whether a tool has run in the sandbox since the last snapshot.</summary>
     public bool IsSnapshotDue => _usedAt > (_snapshots.Count > 0 ? _snapshots[^1].At : 0);
 
@@ -50,6 +53,7 @@ public sealed class SessionHistory
     public void Apply(LogEntry entry, object content)
     {
         Seq = entry.Seq;
+        Outcomes.Apply(entry, content);
         switch (content)
         {
             case SandboxOpened opened:

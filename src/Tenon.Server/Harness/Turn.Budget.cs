@@ -18,7 +18,8 @@ public sealed partial class Turn
     public static bool HasPausedWork(History history) =>
         history.Status == SessionStatus.Idle
         && history.StopReason?.Type == StopReason.BudgetReached.Type
-        && (history.NeedsAnswer || history.Waiting.Count > 0 || history.ToTell.Count > 0);
+        && (history.NeedsAnswer || history.Waiting.Count > 0 || history.ToTell.Count > 0
+            || history.Session.Outcomes.Active is not null);
 
     /// <summary>What a session says once threads have been ended from outside: nothing, when nothing changes.</summary>
     public static IReadOnlyList<object> AfterThread(SessionLog session) => !session.IsActive
@@ -36,6 +37,7 @@ public sealed partial class Turn
         var usage = new On(primary, new SessionUsageEvent { Usage = session.Usage, Budget = session.History.Budget });
         return session.IsActive
             ? reason.Type == StopReason.BudgetReached.Type ? [usage] : []
+            : IsEvaluationDue(session) ? [.. Running(session.Primary).Select(entry => new On(primary, entry))]
             : [usage, new On(primary, IdleEvent(session))];
     }
 

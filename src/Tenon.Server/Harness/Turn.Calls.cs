@@ -160,7 +160,9 @@ public sealed partial class Turn
         return closing;
     }
 
-    /// <summary>The entries that end what is open: the request to the model, and the calls, which failed.</summary>
+    /// <summary>
+    /// The entries that end what is open: the request to the model, the calls, which failed, and the outcome.
+    /// </summary>
     public static List<object> Closing(ThreadLog log, bool isError = false)
     {
         var closing = new List<object>();
@@ -171,6 +173,7 @@ public sealed partial class Turn
 
         closing.AddRange(log.History.Round.Where(call => call.IsOpen)
             .Select(call => Result(call, ToolOutput.Error(Interrupted))));
+        closing.AddRange(CloseOutcome(log, isError));
         return closing;
     }
 

@@ -44,10 +44,15 @@ public sealed partial class Turn
     }
 
     /// <summary>The model to fall back to after one that failed for good; null when there is none left.</summary>
-    private string? NextFallback()
+    private string? NextFallback() => FallbacksLeft.FirstOrDefault();
+
+    private IEnumerable<string> FallbacksLeft
     {
-        var fallbacks = model.Fallbacks(Agent.Model.Id);
-        return fallbacks.Skip(History.Fallback is { } now ? fallbacks.ToList().IndexOf(now) + 1 : 0).FirstOrDefault();
+        get
+        {
+            var fallbacks = model.Fallbacks(Agent.Model.Id);
+            return fallbacks.Skip(History.Fallback is { } now ? fallbacks.ToList().IndexOf(now) + 1 : 0);
+        }
     }
 
     // While another thread runs the session does.

@@ -141,6 +141,10 @@ public sealed partial class Turn(
             var ids = History.Round.Where(call => call.IsOpen).Select(call => call.Id).ToList();
             await Idle(StopReason.RequiresAction(ids));                 // 8: wait
         }
+        else if (NextOfOutcome(cancellationToken) is { } next)
+        {
+            await next;                                                 // its task, or 8: whether it is reached
+        }
         else if (History.ToolRounds >= limits.ToolRoundsMax)
         {
             await Exhaust([], ToolUseLimit,
@@ -295,13 +299,15 @@ public sealed partial class Turn(
     {
         ModelRequestStartId = startId,
         IsError = isError,
-        ModelUsage = new RequestUsage
-        {
-            InputTokens = usage.InputTokens,
-            OutputTokens = usage.OutputTokens,
-            CacheReadInputTokens = usage.CacheReadTokens,
-            CacheCreationInputTokens = usage.CacheWrite5mTokens + usage.CacheWrite1hTokens,
-            Speed = agent.Model.Speed == "fast" ? agent.Model.Speed : null,
-        },
+        ModelUsage = Used(agent, usage),
+    };
+
+    private static RequestUsage Used(SessionAgent agent, ModelUsage usage) => new()
+    {
+        InputTokens = usage.InputTokens,
+        OutputTokens = usage.OutputTokens,
+        CacheReadInputTokens = usage.CacheReadTokens,
+        CacheCreationInputTokens = usage.CacheWrite5mTokens + usage.CacheWrite1hTokens,
+        Speed = agent.Model.Speed == "fast" ? agent.Model.Speed : null,
     };
 }

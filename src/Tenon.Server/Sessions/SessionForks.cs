@@ -99,6 +99,7 @@ public sealed class SessionForks(
         }
 
         // What was at work there is at rest here.
+        end.AddRange(Turn.InterruptOutcome(session));
         end.AddRange(session.Threads.Where(thread => SessionStatus.IsActive(thread.History.Status)).SelectMany(
             thread => Turn.Idle(thread, StopReason.EndTurn).Select(entry => new On(thread.ThreadId, entry))));
         end.InsertRange(0, session.Runs.Open.SelectMany(run => WorkflowSteps.Stop(session, run)));

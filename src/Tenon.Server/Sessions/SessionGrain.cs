@@ -14,8 +14,9 @@ namespace Tenon.Server.Sessions;
 /// <summary>Where a session's owner lives: one place in the cluster, on one scheduler. It decides nothing.</summary>
 public sealed partial class SessionGrain(
     SessionStore store, SessionServices services, SessionFileRules files, FileSourceRules sources,
-    SessionOutputs outputs, SessionRepositories repositories, SkillStore skills, MemoryStore memories,
-    EgressStore egress, IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
+    OutcomeRules rubrics, SessionOutputs outputs, SessionRepositories repositories, SkillStore skills,
+    MemoryStore memories, EgressStore egress,
+    IDatabase database, IHostApplicationLifetime lifetime, ILogger<SessionGrain> logger)
     : Grain, ISessionGrain, ISessionHost
 {
     private SessionOwner? _owner;
@@ -45,7 +46,7 @@ public sealed partial class SessionGrain(
         var events = JsonSerializer.Deserialize(body, WireJson.Default.EventsSend)!.Events;
         owner.RefuseArchived();
         await sources.Check("events", events, CancellationToken.None);
-        return await owner.Send(events);
+        return await owner.Send(await rubrics.Resolve("events", events, CancellationToken.None));
     });
 
     public Task<Answer> Update(string body) => Try(owner => owner.Update(body));

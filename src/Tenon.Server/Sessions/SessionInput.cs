@@ -28,6 +28,7 @@ public static class SessionInput
             Check($"events.{i}", events[i], log, answered);
             CheckThread($"events.{i}", events[i], log);
             CheckSystem($"events.{i}", events, i, log.History);
+            OutcomeRules.CheckAlone($"events.{i}", events, i, log.History.Outcomes.Active);
         }
     }
 
@@ -58,7 +59,7 @@ public static class SessionInput
                 CheckWaits($"{path}.tool_use_id", result.ToolUseId, @event.Type, log, answered);
                 break;
             case UserDefineOutcome:
-                throw ApiException.NotYet(path, "outcomes are");
+                break;
             default:
                 throw ApiException.Invalid($"{path}.type", $"'{@event.Type}' is not an event that clients send.");
         }

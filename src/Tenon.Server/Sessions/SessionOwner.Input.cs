@@ -22,10 +22,16 @@ public sealed partial class SessionOwner
                 continue;
             }
 
+            if (@event is UserDefineOutcome outcome)
+            {
+                AcceptOutcome(outcome, accepted);
+                continue;
+            }
+
             // Answers find their call; what the application says about them goes with them.
             thread = SessionInput.CallOf(@event) is { } callId ? SessionInput.ThreadOf(callId, _log)!
                 : @event is SystemMessage ? thread : _log.Primary;
-            if (TakesEffect(@event, thread.History, events))
+            if (TakesEffect(@event, thread.History, events) && !accepted.IsCleared(thread))
             {
                 var stamped = _log.Stamp(thread.IsPrimary ? @event : Routed(@event, thread.ThreadId));
                 accepted.Add(thread, new Shown(stamped), stamped);
@@ -49,7 +55,23 @@ public sealed partial class SessionOwner
         return accepted;
     }
 
-    /// <summary>An interrupt of one thread, or of all (api C.7). An idle thread has nothing that it could stop.</summary>
+    /// <summary>An outcome begins at once where nothing runs; else the turn that runs takes it up (api C.8).</summary>
+    private void AcceptOutcome(UserDefineOutcome outcome, Accepted accepted)
+    {
+        var begun = OutcomeRules.Begun(_log, outcome, _services.Ids);
+        var isFree = _log.Primary.History is { Status: SessionStatus.Idle, Round.Count: 0 };
+        accepted.Add(_log.Primary, begun[0], (SessionEvent)begun[0]);
+        if (isFree)
+        {
+            accepted.Entries.Add(begun[1]);
+            accepted.Moved.Add(_log.Primary);
+        }
+    }
+
+    /// <summary>
+    /// An interrupt of one thread, or of all (api C.7). An idle thread has nothing that it could stop, but an outcome
+    /// that is worked towards: that it ends.
+    /// </summary>
     private void AcceptInterrupt(UserInterrupt interrupt, Accepted accepted)
     {
         var isForAll = interrupt.SessionThreadId is null;
@@ -64,7 +86,8 @@ public sealed partial class SessionOwner
         foreach (var thread in Open().Where(thread => isForAll
             ? !IsOfRun(thread) : thread.ThreadId == interrupt.SessionThreadId))
         {
-            var isBlocked = thread.History.Round.Count > 0;
+            var isBlocked = thread.History.Round.Count > 0
+                || (thread.IsPrimary && _log.History.Outcomes.Active is not null);
             if (thread.History.Status != SessionStatus.Idle)
             {
                 accepted.Entries.Add(new On(thread.ThreadId, new Waiting(interrupt)));
@@ -134,6 +157,9 @@ public sealed partial class SessionOwner
 
         /// <summary>Threads whose turn is to stop.</summary>
         public HashSet<ThreadLog> Interrupted { get; } = [];
+
+        /// <summary>Whether all that comes in waits for the entries that end what an interrupt has cut short.</summary>
+        public bool IsCleared(ThreadLog thread) => Closed.Contains(thread) && thread.History.Round.Count == 0;
 
         public void Add(ThreadLog thread, object entry, SessionEvent echoed)
         {

@@ -85,7 +85,7 @@ public sealed partial class SessionOwner
         RefuseArchived();
         BudgetRules.CheckEvents(events, _log);
         SessionInput.Check(events, _log);
-        if (Turn.IsPaused(_log))
+        if (Turn.IsPaused(_log) && _log.History.Outcomes.Active is null)
         {
             // Nothing runs that an interrupt could stop: it is accepted and leaves no trace.
             events = [.. events.Where(@event => @event is not UserInterrupt)];
@@ -227,7 +227,7 @@ public sealed partial class SessionOwner
             await WhenStill();
             EndWatches();
             _record = Record() with { ArchivedAt = _services.Clock.GetUtcNow() };
-            await _log.Append([.. Open().SelectMany(On(thread => Turn.Closing(thread))), .. Terminated()]);
+            await _log.Append([.. Open().SelectMany(On(thread => Turn.Closing(thread))), new Later(Terminated)]);
         }
 
         return Wire();
@@ -262,7 +262,7 @@ public sealed partial class SessionOwner
     /// <summary>The entries that end every thread and the session.</summary>
     private IReadOnlyList<object> Terminated() =>
     [
-        .. _log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)),
+        .. Turn.InterruptOutcome(_log), .. _log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)),
         new Later(() => [.. Open().Reverse().SelectMany(On(Turn.Terminated))]), new SessionStatusTerminated(),
     ];
 

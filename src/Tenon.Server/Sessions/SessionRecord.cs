@@ -66,6 +66,7 @@ public sealed record SessionRecord
             SessionHourUsd = prices.SessionHour,
             IsActive = history.Usage.RunningSince is not null,
             HasRun = State.HasRun || history.Status != SessionStatus.Idle,
+            Outcomes = history.Outcomes.Evaluations,
             SavedAt = now,
         },
     };
@@ -91,6 +92,7 @@ public sealed record SessionRecord
             Resources = Definition.AllResources,
             VaultIds = Definition.VaultIds,
             Budget = Definition.Budget,
+            OutcomeEvaluations = State.Outcomes,
             Stats = new SessionStats { ActiveSeconds = usage.ActiveSeconds, DurationSeconds = DurationSeconds(now) },
             Usage = usage,
             Metadata = Definition.Metadata,
@@ -193,6 +195,9 @@ public sealed record SessionState
     public bool IsActive { get; init; }
 
     public bool HasRun { get; init; }
+
+    /// <summary>The outcomes that were defined, oldest first.</summary>
+    public IReadOnlyList<OutcomeEvaluation> Outcomes { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>The JSON of a session's row. It is read for ever: members are added, never changed.</summary>

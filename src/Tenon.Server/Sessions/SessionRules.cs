@@ -16,7 +16,7 @@ namespace Tenon.Server.Sessions;
 /// <summary>What a session may be made of (api B.3), and which agent it then runs.</summary>
 public sealed class SessionRules(
     AgentStore agents, EnvironmentStore environments, VaultStore vaults, MemoryStore memories, FileSourceRules sources,
-    SessionRosterRules rosters, Prices prices)
+    OutcomeRules outcomes, SessionRosterRules rosters, Prices prices)
 {
     private const int InitialEventsMax = 50;
 
@@ -47,6 +47,7 @@ public sealed class SessionRules(
         for (var i = 0; i < (create.InitialEvents?.Count ?? 0); i++)
         {
             CheckInitial($"initial_events.{i}", create.InitialEvents![i]);
+            OutcomeRules.CheckAlone($"initial_events.{i}", create.InitialEvents, i, active: null);
         }
 
         var attached = await MemoryResourceRules.Check(create.Resources ?? [], memories, cancellationToken);
@@ -64,6 +65,11 @@ public sealed class SessionRules(
             Memories = attached,
         };
     }
+
+    /// <summary>The events that the session begins with, as its log has them.</summary>
+    /// <exception cref="ApiException">400 with the field.</exception>
+    public Task<IReadOnlyList<SessionEvent>> InitialEvents(SessionCreate create, CancellationToken cancellationToken) =>
+        outcomes.Resolve("initial_events", create.InitialEvents ?? [], cancellationToken);
 
     /// <summary>The content of a message: text, images and documents that say where they come from.</summary>
     public static void CheckContent(string path, IReadOnlyList<ContentBlock> content)
@@ -138,8 +144,9 @@ public sealed class SessionRules(
             case UserMessage message:
                 CheckContent($"{path}.content", message.Content);
                 break;
-            case UserDefineOutcome:
-                throw ApiException.NotYet(path, "outcomes are");
+            case UserDefineOutcome outcome:
+                OutcomeRules.Check(path, outcome);
+                break;
             default:
                 throw ApiException.Invalid($"{path}.type",
                     $"'{@event.Type}' cannot start a session; user.message and user.define_outcome can.");

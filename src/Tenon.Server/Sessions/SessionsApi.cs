@@ -42,8 +42,8 @@ public static class SessionsApi
     {
         var body = await request.Read(WireJson.Default.SessionCreate);
         var definition = await rules.Check(body, cancellationToken);
-        var record = await starter.Start(
-            body.EnvironmentId, definition, body.InitialEvents ?? [], body.Resources ?? []);
+        var initialEvents = await rules.InitialEvents(body, cancellationToken);
+        var record = await starter.Start(body.EnvironmentId, definition, initialEvents, body.Resources ?? []);
         return Body.Json(record.ToWire(clock.GetUtcNow()), WireJson.Default.Session);
     }
 
@@ -228,7 +228,7 @@ public sealed class SessionStarter(
         };
         IReadOnlyList<object> entries = initialEvents.Count == 0
             ? []
-            : [.. initialEvents.Select(session.Stamp), .. Turn.Running(session.Primary)];
+            : [.. initialEvents.SelectMany(Begins), .. Turn.Running(session.Primary)];
         await session.Append(session.Primary, entries, SaveKind.Insert);
         sandboxes.Ask(record);
         if (entries.Count > 0)
@@ -237,5 +237,9 @@ public sealed class SessionStarter(
         }
 
         return record;
+
+        IEnumerable<object> Begins(Wire.Events.SessionEvent @event) =>
+            @event is Wire.Events.UserDefineOutcome outcome
+                ? OutcomeRules.Begun(session, outcome, ids) : [session.Stamp(@event)];
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Tenon.Wire.Content;
 
@@ -82,15 +81,32 @@ public sealed record UserDefineOutcome : SessionEvent
     [JsonPropertyOrder(-3)]
     public override string Type => "user.define_outcome";
 
+    /// <summary>Given by the server when it accepts the outcome; what a client sends here counts for nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? OutcomeId { get; init; }
 
+    /// <summary>What the agent is to produce: the task itself.</summary>
     public required string Description { get; init; }
 
-    public required JsonElement Rubric { get; init; }
+    public required OutcomeRubric Rubric { get; init; }
 
-    /// <summary>1 to 20; default 3.</summary>
+    /// <summary>How often the work is evaluated at most: 1 to 20; default 3.</summary>
     public int? MaxIterations { get; init; }
+}
+
+/// <summary>How an outcome is graded: freeform text, or a file of it. The log has the text of both.</summary>
+public sealed record OutcomeRubric
+{
+    /// <summary><c>text</c> or <c>file</c>.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>Of <c>text</c>: at most 262144 characters.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Content { get; init; }
+
+    /// <summary>Of <c>file</c>: a text in UTF-8.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? FileId { get; init; }
 }
 
 /// <summary>An instruction of the application that follows a message or a result.</summary>

@@ -38,6 +38,7 @@ public sealed record RequestUsage
     public string? Speed { get; init; }
 }
 
+/// <summary>A grader begins to evaluate the work towards an outcome.</summary>
 public sealed record OutcomeEvaluationStart : SessionEvent
 {
     [JsonPropertyOrder(-3)]
@@ -45,9 +46,11 @@ public sealed record OutcomeEvaluationStart : SessionEvent
 
     public required string OutcomeId { get; init; }
 
+    /// <summary>Evaluations of the outcome that came before this one.</summary>
     public required int Iteration { get; init; }
 }
 
+/// <summary>The grader is still at work.</summary>
 public sealed record OutcomeEvaluationOngoing : SessionEvent
 {
     [JsonPropertyOrder(-3)]
@@ -58,22 +61,26 @@ public sealed record OutcomeEvaluationOngoing : SessionEvent
     public required int Iteration { get; init; }
 }
 
+/// <summary>An evaluation has ended, or an interrupt has ended the outcome.</summary>
 public sealed record OutcomeEvaluationEnd : SessionEvent
 {
     [JsonPropertyOrder(-3)]
     public override string Type => "span.outcome_evaluation_end";
 
+    /// <summary>Empty when an interrupt came before any evaluation of this iteration began.</summary>
     public required string OutcomeEvaluationStartId { get; init; }
 
     public required string OutcomeId { get; init; }
 
     public required int Iteration { get; init; }
 
+    /// <summary><c>satisfied needs_revision max_iterations_reached failed interrupted</c>.</summary>
     public required string Result { get; init; }
 
-    public string? Explanation { get; init; }
+    public required string Explanation { get; init; }
 
-    public JsonElement? Usage { get; init; }
+    /// <summary>All requests of the evaluation together.</summary>
+    public required RequestUsage Usage { get; init; }
 }
 
 public sealed record WorkflowRunCreated : SessionEvent

@@ -30,7 +30,8 @@ public sealed record Session
 
     public Budget? Budget { get; init; }
 
-    public IReadOnlyList<JsonElement> OutcomeEvaluations { get; init => field = value ?? []; } = [];
+    /// <summary>The outcomes that were defined, oldest first.</summary>
+    public IReadOnlyList<OutcomeEvaluation> OutcomeEvaluations { get; init => field = value ?? []; } = [];
 
     public required SessionStats Stats { get; init; }
 
@@ -47,6 +48,31 @@ public sealed record Session
     public required DateTimeOffset UpdatedAt { get; init; }
 
     public DateTimeOffset? ArchivedAt { get; init; }
+}
+
+/// <summary>How far an outcome is.</summary>
+public sealed record OutcomeEvaluation
+{
+    [JsonPropertyOrder(-2)]
+    public string Type => "outcome_evaluation";
+
+    public required string OutcomeId { get; init; }
+
+    public required string Description { get; init; }
+
+    /// <summary>
+    /// <c>pending running evaluating</c>, and once it is over
+    /// <c>satisfied max_iterations_reached failed interrupted</c>.
+    /// </summary>
+    public required string Result { get; init; }
+
+    /// <summary>The grader's words of the last evaluation; null before the first one has ended.</summary>
+    public string? Explanation { get; init; }
+
+    public required int Iteration { get; init; }
+
+    /// <summary>When it was over; null before.</summary>
+    public DateTimeOffset? CompletedAt { get; init; }
 }
 
 /// <summary>The agent's version as the session pinned it, with the session's overrides applied.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tenon.Server.Tests.Simulation;
+using Tenon.Wire.Events;
 using Xunit;
 
 namespace Tenon.Server.Tests.Harness;
@@ -15,6 +16,7 @@ namespace Tenon.Server.Tests.Harness;
 public sealed class SimulationTests
 {
     private const int SeedsInTheGate = 600;
+    private const int OutcomeOrders = 3;
 
     [Fact]
     public void A_run_that_dies_before_any_one_step_comes_to_the_same_end()
@@ -24,6 +26,29 @@ public sealed class SimulationTests
         Parallel.For(1, whole.Steps, step =>
             SimulatedRuns.Compare(whole, SimulatedRuns.Run(scenario, 1, [step])));
     }
+
+    [Fact]
+    public void A_run_with_an_outcome_that_dies_before_any_one_step_comes_to_the_same_end()
+    {
+        var scenario = Scenario.MakeOutcome(isChaotic: false);
+        for (var order = 1; order <= OutcomeOrders; order++)
+        {
+            var whole = SimulatedRuns.Run(scenario, order, []);
+            Assert.Equal(["needs_revision", "satisfied"],
+                whole.Log.Events.OfType<OutcomeEvaluationEnd>().Select(end => end.Result));
+            var now = order;
+            Parallel.For(1, whole.Steps, step =>
+                SimulatedRuns.Compare(whole, SimulatedRuns.Run(scenario, now, [step])));
+        }
+    }
+
+    [Fact]
+    public void Interrupts_and_crashes_in_the_middle_of_an_outcome_end_it_once() =>
+        Parallel.For(0, SeedsInTheGate, seed =>
+        {
+            var random = new Random(seed);
+            SimulatedRuns.Run(Scenario.MakeOutcome(isChaotic: true), seed, [random.Next(150), random.Next(150)]);
+        });
 
     [Fact]
     public void Runs_that_die_at_random_come_to_the_same_end()

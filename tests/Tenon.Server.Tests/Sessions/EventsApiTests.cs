@@ -82,7 +82,7 @@ public abstract class EventsApiTests(TestServer server)
     [InlineData("""{"type":"user.wave"}""", "events.1.type: 'user.wave' is not an event that clients send.")]
     [InlineData("""{"type":"user.tool_result","tool_use_id":"sevt_1"}""", "events.1: user.tool_result is only for")]
     [InlineData(
-        """{"type":"user.define_outcome","description":"d","rubric":{}}""", "events.1: outcomes are not supported")]
+        """{"type":"user.define_outcome","description":"d","rubric":{}}""", "events.1.rubric.type: field required")]
     [InlineData(
         """{"type":"user.tool_confirmation","tool_use_id":"sevt_1","result":"allow"}""",
         "events.1.tool_use_id: no call 'sevt_1' waits for this answer")]

@@ -101,7 +101,7 @@ public abstract class SessionTests(TestServer server)
     [Theory]
     [InlineData(
         "\"initial_events\":[{\"type\":\"user.define_outcome\",\"description\":\"d\",\"rubric\":{}}]",
-        "initial_events.0: outcomes are not supported by this version of Tenon")]
+        "initial_events.0.rubric.type: field required")]
     [InlineData(
         "\"initial_events\":[{\"type\":\"user.interrupt\"}]",
         "initial_events.0.type: 'user.interrupt' cannot start a session")]

@@ -63,6 +63,24 @@ internal sealed partial class Scenario
         };
     }
 
+    /// <summary>
+    /// An outcome that the grader sends back once, and a message afterwards. The grader looks at a file each time, and
+    /// fails once.
+    /// </summary>
+    public static Scenario MakeOutcome(bool isChaotic) => new(seed: 0, isChaotic)
+    {
+        Answers =
+        [
+            [new PlannedCall(0, 0, CallKind.Effect), new PlannedCall(0, 1, CallKind.Read)], [],
+            [new PlannedCall(2, 0, CallKind.Effect)], [],
+        ],
+        Faults = new Dictionary<int, int> { [0] = 1, [LastOfFirstTry + 1] = 1 },
+        Messages = [new PlannedMessage(0, -1, false) { IsOutcome = true }, new PlannedMessage(1, -1, false)],
+    };
+
+    /// <summary>The number of the answer that the grader sends back.</summary>
+    public const int LastOfFirstTry = 1;
+
     /// <summary>The number of the answer that comes next, from what the conversation holds.</summary>
     public static int Next(IEnumerable<string> texts) => texts
         .SelectMany(text => Marker().Matches(text))
@@ -145,4 +163,7 @@ internal sealed record PlannedCall(int Answer, int Index, CallKind Kind)
 internal sealed record PlannedMessage(int Number, int During, bool HasSystem)
 {
     public string Text => $"message {Number}";
+
+    /// <summary>Whether it defines an outcome, which this is the description of.</summary>
+    public bool IsOutcome { get; init; }
 }

@@ -110,10 +110,17 @@ internal sealed class SimulatedClient(Scenario scenario, World world)
         events.OfType<UserMessage>().GroupBy(message => message.Id)
             .Any(states => states.All(state => state.ProcessedAt is null));
 
-    private int Sent() => world.Log.Events.OfType<UserMessage>().Select(message => message.Id).Distinct().Count();
+    private int Sent() => world.Log.Events.Where(@event => @event is UserMessage or UserDefineOutcome)
+        .Select(message => message.Id).Distinct().Count();
 
     private static SessionEvent[] Batch(PlannedMessage message)
     {
+        if (message.IsOutcome)
+        {
+            var rubric = new OutcomeRubric { Type = "text", Content = "It is as planned." };
+            return [new UserDefineOutcome { Description = message.Text, Rubric = rubric }];
+        }
+
         var user = new UserMessage { Content = [ContentBlock.Of(message.Text)] };
         return message is { HasSystem: true, During: < 0 }
             ? [user, new SystemMessage { Content = [ContentBlock.Of($"note {message.Number}")] }]

@@ -27,6 +27,12 @@ internal sealed class SimulatedModel(Scenario scenario, World world) : IModel
             yield break;
         }
 
+        if (IsGrader(request))
+        {
+            yield return new ModelChunk.Finished(Graded(request, number));
+            yield break;
+        }
+
         var text = IsSummary(request) ? $"Everything through {number - 1}." : $"This is answer {number}.";
         yield return new ModelChunk.Text(0, text[..4]);
         await world.Pass(cancellationToken);
@@ -40,6 +46,26 @@ internal sealed class SimulatedModel(Scenario scenario, World world) : IModel
             Usage = new ModelUsage { InputTokens = Tokens(request), OutputTokens = 10 },
         });
     }
+
+    private static bool IsGrader(ModelRequest request) => request.Tools.Any(tool => tool.Name == "give_verdict");
+
+    /// <summary>It looks at a file first, and then at the number of the agent's last answer.</summary>
+    private static ModelResponse Graded(ModelRequest request, int number) => new()
+    {
+        Stop = ModelStop.ToolUse,
+        Content =
+        [
+            request.Messages.Count == 1
+                ? new ModelToolUse("look", "read", JsonElement.Parse("""{"file_path":"graded"}"""))
+                : new ModelToolUse("verdict", "give_verdict", JsonSerializer.SerializeToElement(
+                    new Dictionary<string, string>
+                    {
+                        ["result"] = number - 1 == Scenario.LastOfFirstTry ? "needs_revision" : "satisfied",
+                        ["explanation"] = "as planned",
+                    })),
+        ],
+        Usage = new ModelUsage { InputTokens = Tokens(request), OutputTokens = 10 },
+    };
 
     private static ModelToolUse Use(PlannedCall call) => new(call.Name, call.Tool, Input(call));
 

@@ -65,6 +65,9 @@ internal static class SimulatedRuns
         AgentMcpToolResult result => $"{result.IsError} {Text(result.Content!)}",
         UserToolConfirmation said => said.Result,
         AgentThreadContextCompacted => "compacted",
+        UserDefineOutcome outcome => outcome.Description,
+        OutcomeEvaluationStart start => $"evaluation {start.Iteration}",
+        OutcomeEvaluationEnd end => $"{end.Iteration} {end.Result}: {end.Explanation}",
         _ => "",
     }).Where(text => text.Length > 0).Order(StringComparer.Ordinal)];
 
@@ -81,8 +84,14 @@ internal static class SimulatedRuns
             newest.OfType<ModelRequestEnd>().Select(end => end.ModelRequestStartId));
         Assert.Equal(
             Enumerable.Range(0, world.Messages).Select(number => $"message {number}"),
-            newest.OfType<UserMessage>().Select(message => Text(message.Content)));
+            newest.Select(@event => @event switch
+            {
+                UserMessage message => Text(message.Content),
+                UserDefineOutcome outcome => outcome.Description,
+                _ => null,
+            }).OfType<string>());
         CheckStatuses(newest);
+        CheckOutcomes(newest);
         CheckAnswers(world);
     }
 
@@ -117,6 +126,21 @@ internal static class SimulatedRuns
         Assert.Equal("idle", status);
     }
 
+    /// <summary>Each evaluation that began has ended, once, and each outcome is over, once.</summary>
+    private static void CheckOutcomes(List<SessionEvent> events)
+    {
+        var ends = events.OfType<OutcomeEvaluationEnd>().ToList();
+        Assert.Equal(
+            events.OfType<OutcomeEvaluationStart>().Select(start => start.Id),
+            ends.Select(end => end.OutcomeEvaluationStartId).Where(id => id.Length > 0));
+        Assert.Equal(
+            events.OfType<UserDefineOutcome>().Select(outcome => outcome.OutcomeId),
+            ends.Where(end => end.Result != "needs_revision").Select(end => end.OutcomeId));
+    }
+
+    /// <summary>Whether a call is a grader's, which no event shows.</summary>
+    public static bool IsOfGrader(string callId) => callId.StartsWith("grade_", StringComparison.Ordinal);
+
     /// <summary>What the model said and what clients see of it came together, or not at all.</summary>
     private static void CheckAnswers(World world)
     {
@@ -134,6 +158,11 @@ internal static class SimulatedRuns
         Assert.All(world.Sandboxes.Effects, effect =>
         {
             Assert.Equal(1, effect.Value);
+            if (IsOfGrader(effect.Key))
+            {
+                return;
+            }
+
             Assert.NotEqual("deny", uses[effect.Key].EvaluatedPermission);
             Assert.DoesNotContain(events.OfType<UserToolConfirmation>(), said => said.ToolUseId == effect.Key
                 && said.Result == "deny");

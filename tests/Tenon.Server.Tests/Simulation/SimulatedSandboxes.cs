@@ -58,11 +58,12 @@ internal sealed class SimulatedSandboxes(Scenario scenario, World world) : ISand
     public void Progress() => _living!.Progress(world.Random);
 
     /// <summary>Whether the call ends by itself.</summary>
-    public bool IsEndless(SandboxCall call) => Planned(call).Kind == CallKind.Endless;
+    public bool IsEndless(SandboxCall call) => Planned(call)?.Kind == CallKind.Endless;
 
-    private PlannedCall Planned(SandboxCall call) => _calls[
+    // A grader's call is planned nowhere.
+    private PlannedCall? Planned(SandboxCall call) => _calls.GetValueOrDefault(
         call.Input.TryGetProperty("command", out var command)
-            ? command.GetString()! : call.Input.GetProperty("file_path").GetString()!];
+            ? command.GetString()! : call.Input.GetProperty("file_path").GetString()!);
 }
 
 internal sealed class SimulatedSandbox(string instance, World world, SimulatedSandboxes sandboxes) : ISandbox

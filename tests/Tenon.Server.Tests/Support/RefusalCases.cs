@@ -220,6 +220,30 @@ public static class RefusalCases
         400 events.0.content.0.type: 'redacted' is not one of text, image, document, search_result.
         POST /v1/sessions/{self_hosted_session}/events {"events":[{"type":"user.tool_result","tool_use_id":"sevt_1"}]}
         400 events.0.tool_use_id: no call 'sevt_1' waits for this answer: it is unknown, or already answered.
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
+         "description":"","rubric":{"type":"text","content":"c"}}]}
+        400 events.0.description: must have 1 to 262144 characters.
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome","description":"d"}]}
+        400 events.0.rubric: field required
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
+         "description":"d","rubric":{"type":"x"}}]}
+        400 events.0.rubric.type: 'x' is neither text nor file.
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
+         "description":"d","rubric":{"type":"file","file_id":"file_x"}}]}
+        400 events.0.rubric.file_id: file 'file_x' was not found.
+        POST /v1/sessions/{session}/events {"events":[{"type":"user.define_outcome",
+         "description":"d","max_iterations":21,"rubric":{"type":"text","content":"c"}}]}
+        400 events.0.max_iterations: must be a number from 1 to 20.
+        POST /v1/sessions/{session}/events {"events":[
+         {"type":"user.define_outcome","description":"d","rubric":{"type":"text","content":"c"}},
+         {"type":"user.define_outcome","description":"d","rubric":{"type":"text","content":"c"}}]}
+        400 events.1: only one user.define_outcome is allowed at a time.
+        POST /v1/sessions {"initial_events":[
+         {"type":"user.define_outcome","description":"d","rubric":{"type":"text","content":"c"}},
+         {"type":"user.define_outcome","description":"d","rubric":{"type":"text","content":"c"}}]}
+        400 initial_events.1: only one user.define_outcome is allowed at a time.
+        POST /v1/sessions {"initial_events":[{"type":"user.define_outcome","description":"d"}]}
+        400 initial_events.0.rubric: field required
         POST /v1/sessions/{session}/events {"events":[{"type":"user.interrupt","session_thread_id":"sthr_x"}]}
         400 events.0.session_thread_id: the session has no thread 'sthr_x'.
         POST /v1/sessions/{session}/events {"events":[{"type":"system.message","content":[{"type":"text","text":"s"}]}]}

@@ -75,7 +75,7 @@ public sealed class EventRoundTripTests
         ["span.outcome_evaluation_ongoing"] = "\"outcome_id\":\"outc_1\",\"iteration\":1",
         ["span.outcome_evaluation_end"] = """
             "outcome_evaluation_start_id":"","outcome_id":"outc_1","iteration":2,"result":"satisfied","explanation":"e",
-            "usage":{"input_tokens":1}
+            "usage":{"input_tokens":1,"output_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0}
             """,
         ["workflow_run.created"] = """
             "workflow_run_id":"w","name":"n","description":null,"phases":[{"id":"p","name":"n","description":null}]
