@@ -16,7 +16,7 @@ internal interface ISandboxDriver
     /// Starts a sandbox within its limits and gives its init. The init's descriptors are nothing, the session's log
     /// twice, and the socket that it listens on; it has no other.
     /// </summary>
-    /// <param name="socket">The path outside at which the hand is to be found. It leads to it once this returns.</param>
+    /// <param name="socket">The path outside that leads to the hand once this returns.</param>
     /// <exception cref="SandboxException">It did not start, and nothing of it is left.</exception>
     Task<SandboxProcess> Start(SandboxDescription description, string socket);
 

@@ -119,7 +119,8 @@ internal sealed class OciDriver : ISandboxDriver
     {
         bundle.Write(description, Filter);
         using var listener = SandboxSockets.Listen(socket);
-        Launch(description, bundle, listener.SafeHandle, _runtime.Path!, "--root", States, "run", "--preserve-fds", "1");
+        Launch(description, bundle, listener.SafeHandle,
+            _runtime.Path!, "--root", States, "run", "--preserve-fds", "1");
         return Init(description, bundle);
     }
 

@@ -18,14 +18,14 @@ internal static partial class SandboxProbes
     /// where the hand's socket was made, nothing is and nothing can be made.
     /// </summary>
     private const string OwnKernelDescriptors =
-        "for f in /proc/1/fd/*; do [[ -S $f || -f $f || -d $f ]] && { : <\"$f\"; } 2>/dev/null && readlink \"$f\"; done; "
-        + "ls -A /run/tenon/meeting; { : >/run/tenon/meeting/hand; } 2>/dev/null && echo made; echo none";
+        "for f in /proc/1/fd/*; do [[ -S $f || -f $f || -d $f ]] && { : <\"$f\"; } 2>/dev/null "
+        + "&& readlink \"$f\"; done; ls -A /run/tenon/meeting; { : >/run/tenon/meeting/hand; } 2>/dev/null && echo made; echo none";
 
     /// <summary>All, in the order of their numbers.</summary>
     public static IReadOnlyList<SandboxProbe> All(ProbeStage stage) =>
     [
-        .. Limits(stage), .. Settings(stage), .. Processes(stage), .. Calls(stage), .. Devices(stage), .. Sockets(stage),
-        .. FileTools(), .. Network(stage), .. Secrets(stage), .. Identity(stage),
+        .. Limits(stage), .. Settings(stage), .. Processes(stage), .. Calls(stage), .. Devices(stage),
+        .. Sockets(stage), .. FileTools(), .. Network(stage), .. Secrets(stage), .. Identity(stage),
     ];
 
     private static IEnumerable<SandboxProbe> Settings(ProbeStage stage) =>
@@ -39,8 +39,8 @@ internal static partial class SandboxProbes
             + "done; echo none", "^none$"),
         new("14a", "the kernel's memory and log, and the hand's files, are opened", "every one refused",
             // gVisor lets an environment be read by its own user; the hand's has what every command's has.
-            $"for f in /proc/kcore /proc/kmsg /proc/1/root/etc/passwd /proc/1/mem {(stage.HasOwnKernel ? "" : Environ)}; "
-            + "do { : <\"$f\"; } 2>/dev/null && echo \"$f\"; done; echo none", "^none$"),
+            $"for f in /proc/kcore /proc/kmsg /proc/1/root/etc/passwd /proc/1/mem {(stage.HasOwnKernel ? "" : Environ)}"
+            + "; do { : <\"$f\"; } 2>/dev/null && echo \"$f\"; done; echo none", "^none$"),
         new("14b", "the host's boot line, kernel addresses, keys and interrupts are read", "empty",
             $"cat {string.Join(' ', SandboxDescription.Masked)} 2>/dev/null "
             // A kernel of its own says by what line it was booted itself.
@@ -77,8 +77,8 @@ internal static partial class SandboxProbes
         new("21a", "privileges by a setuid file", "no mount has one that counts, and no new privileges can be gained",
             // gVisor shows neither with which options it has mounted nor this in the status.
             stage.HasOwnKernel ? "setpriv --dump 2>/dev/null | sed -n 's/^no_new_privs: /NoNewPrivs:\\t/p'"
-            : "while read -r _ on _ how _; do [[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] "
-            + "|| echo \"$on\"; done </proc/self/mounts; "
+            : "while read -r _ on _ how _; do "
+            + "[[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] || echo \"$on\"; done </proc/self/mounts; "
             + "grep NoNewPrivs /proc/self/status", "^NoNewPrivs:\t1$") { AtStart = true },
         new("21b", "a copy of the shell with the setuid bit, and su", "the same uid, no capability",
             "cp /bin/bash /workspace/.probe && chmod u+s /workspace/.probe && /workspace/.probe -p -c 'echo $EUID'; "
@@ -119,7 +119,8 @@ internal static partial class SandboxProbes
             "ls -d /sys/fs/cgroup /sys/kernel 2>/dev/null; grep -c cgroup /proc/self/mounts", "^0$"),
         new("28a", "descriptors of the server", "none above 2 but the listing's own",
             "ls /proc/self/fd | grep -v -x -e 0 -e 1 -e 2 -e 3; echo none", "^none$") { AtStart = true },
-        new("28b", "the hand's own descriptors", "EACCES", stage.HasOwnKernel ? OwnKernelDescriptors : "ls -l /proc/1/fd/3",
+        new("28b", "the hand's own descriptors", "EACCES",
+            stage.HasOwnKernel ? OwnKernelDescriptors : "ls -l /proc/1/fd/3",
             stage.HasOwnKernel ? "^none$" : "Permission denied")
         {
             AtStart = true,

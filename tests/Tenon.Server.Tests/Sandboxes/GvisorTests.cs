@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tenon.Server.Tests.Sandboxes;
 
-/// <summary>What is different with <c>runsc</c>, where one is; without one, the same holds of the other driver.</summary>
+/// <summary>What is different with <c>runsc</c>; where none is, the same holds of the other driver.</summary>
 public sealed class GvisorTests
 {
     [Theory]
