@@ -19,7 +19,8 @@ internal static partial class SandboxProbes
     /// </summary>
     private const string OwnKernelDescriptors =
         "for f in /proc/1/fd/*; do [[ -S $f || -f $f || -d $f ]] && { : <\"$f\"; } 2>/dev/null "
-        + "&& readlink \"$f\"; done; ls -A /run/tenon/meeting; { : >/run/tenon/meeting/hand; } 2>/dev/null && echo made; echo none";
+        + "&& readlink \"$f\"; done; ls -A /run/tenon/meeting; "
+        + "{ : >/run/tenon/meeting/hand; } 2>/dev/null && echo made; echo none";
 
     /// <summary>All, in the order of their numbers.</summary>
     public static IReadOnlyList<SandboxProbe> All(ProbeStage stage) =>
