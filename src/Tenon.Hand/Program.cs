@@ -10,9 +10,9 @@ if (args is ["try", .. var words])
     return Attempt.Run(words);
 }
 
-// The hand: init of a sandbox. Usage: Tenon.Hand INSTANCE PROCESSES_MAX [FILTER], with a listening socket as
-// descriptor 3.
-if (args.Length is < 2 or > 3
+// The hand: init of a sandbox. Usage: Tenon.Hand INSTANCE PROCESSES_MAX [[SOCKET] FILTER], with a listening socket as
+// descriptor 3 unless it is told where to make one.
+if (args.Length is < 2 or > 4
     || !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out var processesMax))
 {
     Console.Error.WriteLine("The hand is started by the Tenon server, inside a sandbox.");
@@ -20,12 +20,14 @@ if (args.Length is < 2 or > 3
 }
 
 Hardening.Apply(HandProtocol.ListenDescriptor, processesMax);
-if (args is [_, _, var filter])
+if (args is [_, _, .., var filter])
 {
     CallFilter.Install(filter);
 }
 
-using var listener = new Socket(new SafeSocketHandle(HandProtocol.ListenDescriptor, ownsHandle: true));
+using var listener = args is [_, _, var path, _]
+    ? Meeting.Listen(path)
+    : new Socket(new SafeSocketHandle(HandProtocol.ListenDescriptor, ownsHandle: true));
 var children = new Children();
 using var tools = new Toolbox(children);
 var receipts = new Receipts(tools);

@@ -46,6 +46,9 @@ internal static unsafe partial class Kernel
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);
 
+    [LibraryImport("libc", EntryPoint = "dup2")]
+    public static partial int Duplicate(int from, int to);
+
     [LibraryImport("libc", EntryPoint = "inotify_init1", SetLastError = true)]
     public static partial int WatchDescriptor(int flags);
 

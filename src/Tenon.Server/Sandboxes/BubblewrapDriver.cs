@@ -23,14 +23,17 @@ internal sealed class BubblewrapDriver(SandboxOptions options, SandboxFiles file
 
     public string Name => Kind;
 
+    public bool HasOwnKernel => false;
+
     public IReadOnlyList<ProbeResult> Check() => BubblewrapPrerequisites.Check(options);
 
-    public async Task<SandboxProcess> Start(SandboxDescription description, SafeHandle listener)
+    public async Task<SandboxProcess> Start(SandboxDescription description, string socket)
     {
+        using var listener = SandboxSockets.Listen(socket);
         var line = _command.Build(description);
         for (var attempt = 1; ; attempt++)
         {
-            var (process, error) = Once(description, line, listener);
+            var (process, error) = Once(description, line, listener.SafeHandle);
             if (process is not null)
             {
                 return process;

@@ -31,6 +31,18 @@ internal sealed class OciBundle(string path, int setupUid)
     /// <summary>Where the runtime says the pid of the sandbox's init.</summary>
     public string PidPath => System.IO.Path.Combine(path, "pid");
 
+    /// <summary>What a runtime keeps of this one container, where it has a place for that of its own.</summary>
+    public string StatePath => System.IO.Path.Combine(path, "state");
+
+    /// <summary>Where the hand makes its socket, if it does.</summary>
+    public string MeetingPath => System.IO.Path.Combine(path, "meeting");
+
+    /// <summary>Where that socket is taken. Nothing of it is mounted.</summary>
+    public string SocketPath => System.IO.Path.Combine(path, "hand");
+
+    /// <summary>A folder that stays empty.</summary>
+    public string NothingPath => System.IO.Path.Combine(path, "nothing");
+
     private string Root => System.IO.Path.Combine(path, "rootfs");
 
     public void Write(SandboxDescription description, string filter)

@@ -19,6 +19,7 @@ internal sealed class OciDriver : ISandboxDriver
 
     private const string FolderName = ".oci";
     private const uint OwnerOnly = 0x1C0; // 0700
+    private const uint ReadAndWalk = 0x1ED; // 0755
     private const uint WalkOnly = 0x1C9; // 0711: a sandbox's makers walk in by another uid, and see nothing.
 
     /// <summary>A runtime takes tens of milliseconds; on a host that is so busy, a start has failed.</summary>
@@ -44,14 +45,19 @@ internal sealed class OciDriver : ISandboxDriver
 
     public string Name => $"{Kind}:{_runtime.Name}";
 
+    public bool HasOwnKernel => _runtime.IsGvisor;
+
+    private string Filter => Path.Combine(
+        _files.Shared, HasOwnKernel ? SandboxFiles.SignalFilterName : SandboxFiles.FilterName);
+
     private string States => Path.Combine(_folder.Value, "states");
 
     private string Bundles => Path.Combine(_folder.Value, "bundles");
 
     public IReadOnlyList<ProbeResult> Check() => OciPrerequisites.Check(_options, _runtime);
 
-    public Task<SandboxProcess> Start(SandboxDescription description, SafeHandle listener) =>
-        Task.Run(() => Run(description, listener));
+    public Task<SandboxProcess> Start(SandboxDescription description, string socket) =>
+        Task.Run(() => Run(description, socket));
 
     public void End(string instance, SandboxProcess? process)
     {
@@ -85,7 +91,7 @@ internal sealed class OciDriver : ISandboxDriver
         }
     }
 
-    private SandboxProcess Run(SandboxDescription description, SafeHandle listener)
+    private SandboxProcess Run(SandboxDescription description, string socket)
     {
         if (description.Uid is null || _runtime.Path is null)
         {
@@ -97,11 +103,7 @@ internal sealed class OciDriver : ISandboxDriver
         var bundle = BundleOf(description.Instance);
         try
         {
-            bundle.Write(description, Path.Combine(_files.Shared, SandboxFiles.FilterName));
-            Launch(description, bundle, listener);
-            return SandboxProcess.Find(PidOf(bundle), null)
-                ?? throw new SandboxException(
-                    $"The sandbox did not start: {description.Folder.ReadLog()} `tenon doctor` says what is missing.");
+            return HasOwnKernel ? StartInGvisor(description, bundle, socket) : Start(description, bundle, socket);
         }
         catch (Exception exception)
         {
@@ -113,14 +115,68 @@ internal sealed class OciDriver : ISandboxDriver
         }
     }
 
-    private void Launch(SandboxDescription description, OciBundle bundle, SafeHandle listener)
+    private SandboxProcess Start(SandboxDescription description, OciBundle bundle, string socket)
+    {
+        bundle.Write(description, Filter);
+        using var listener = SandboxSockets.Listen(socket);
+        Launch(description, bundle, listener.SafeHandle,
+            _runtime.Path!, "--root", States, "run", "--preserve-fds", "1");
+        return Init(description, bundle);
+    }
+
+    private SandboxProcess StartInGvisor(SandboxDescription description, OciBundle bundle, string socket)
+    {
+        if (!Gvisor.IsUsable(_runtime.Version))
+        {
+            throw new SandboxException(
+                $"{_runtime.Version} is too old to hold a sandbox. `tenon doctor` says what to do.");
+        }
+
+        bundle.Write(Gvisor.Adapt(description, bundle), Filter);
+        foreach (var (path, uid, mode) in new (string, int, uint)[]
+        {
+            (bundle.StatePath, 0, OwnerOnly), (bundle.NothingPath, 0, ReadAndWalk),
+            (bundle.MeetingPath, description.Uid!.Value, OwnerOnly),
+        })
+        {
+            Directory.CreateDirectory(path);
+            LinuxCalls.Own(path, uid);
+            LinuxCalls.Mode(path, mode);
+        }
+
+        // Its kernel has the uid that makes mounts, and reads what the server lends this session by this group.
+        Launch(description, bundle, null,
+        [
+            _options.SetprivPath, "--groups", description.Uid.Value.ToString(CultureInfo.InvariantCulture), "--",
+            _runtime.Path!, "--root", bundle.StatePath, .. Gvisor.Flags, "run",
+        ]);
+        var init = Init(description, bundle);
+        try
+        {
+            Gvisor.Meet(bundle, init, description, socket);
+            return init;
+        }
+        catch
+        {
+            // It has no way in, whatever went wrong.
+            init.Kill();
+            init.Dispose();
+            throw;
+        }
+    }
+
+    private static SandboxProcess Init(SandboxDescription description, OciBundle bundle) =>
+        SandboxProcess.Find(PidOf(bundle), null) ?? throw new SandboxException(
+            $"The sandbox did not start: {description.Folder.ReadLog()} `tenon doctor` says what is missing.");
+
+    private void Launch(
+        SandboxDescription description, OciBundle bundle, SafeHandle? listener, params string[] command)
     {
         using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         using var log = File.OpenHandle(
             description.Folder.LogPath, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         Run(nothing, log, listener,
-            "run", "--detach", "--preserve-fds", "1", "--bundle", bundle.Path, "--pid-file", bundle.PidPath,
-            description.Instance);
+            [.. command, "--detach", "--bundle", bundle.Path, "--pid-file", bundle.PidPath, description.Instance]);
     }
 
     private void Delete(string instance)
@@ -131,8 +187,12 @@ internal sealed class OciDriver : ISandboxDriver
             return;
         }
 
-        using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        if (_runtime.Path is null || !Run(nothing, nothing, null, "delete", "--force", instance))
+        if (Directory.Exists(bundle.StatePath))
+        {
+            // The runtime would wait until the machine's first process has buried its dead, which may take seconds.
+            _cgroup.End(instance);
+        }
+        else if (!DeleteByRuntime(instance))
         {
             // Without its runtime it cannot be deleted. Nothing of it runs; a later start of the server tries again.
             return;
@@ -141,16 +201,23 @@ internal sealed class OciDriver : ISandboxDriver
         Directory.Delete(bundle.Path, recursive: true);
     }
 
+    private bool DeleteByRuntime(string instance)
+    {
+        using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        return _runtime.Path is not null
+            && Run(nothing, nothing, null, _runtime.Path, "--root", States, "delete", "--force", instance);
+    }
+
     /// <returns>Whether the runtime did it.</returns>
-    private bool Run(SafeFileHandle input, SafeFileHandle output, SafeHandle? third, params string[] arguments)
+    private bool Run(SafeFileHandle input, SafeFileHandle output, SafeHandle? third, params string[] command)
     {
         SafeHandle[] descriptors = third is null ? [input, output, output] : [input, output, output, third];
         var high = descriptors.Select(LinuxCalls.DuplicateHigh).ToList();
-        var pid = ChildProcess.Start([_runtime.Path!, "--root", States, .. arguments], high);
+        var pid = ChildProcess.Start(command, high);
         high.ForEach(handle => handle.Dispose());
         return pid > 0
             ? LinuxCalls.WaitForExit(pid, RuntimeMs) == 0
-            : throw new SandboxException($"{_runtime.Path} cannot be started: error {-pid}. Is it installed?");
+            : throw new SandboxException($"{command[0]} cannot be started: error {-pid}. Is it installed?");
     }
 
     private OciBundle BundleOf(string instance) => new(Path.Combine(Bundles, instance), _options.SetupUid);

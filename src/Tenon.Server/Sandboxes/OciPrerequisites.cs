@@ -7,7 +7,7 @@ internal static class OciPrerequisites
     [
         new($"the container runtime {runtime.Name} is installed", runtime.Path is not null, runtime.Path ?? "not found",
             $"apt-get install -y {runtime.Name}, or set sandbox.oci_runtime to where it is"),
-        Understood(runtime),
+        .. Gvisors(options, runtime),
         new("the server is root, as a container runtime needs", SandboxFiles.IsRoot, $"uid {LinuxCalls.EffectiveUid}",
             "Run the server as root, or with sandbox.driver bubblewrap."),
         new("control groups can be made, as a container runtime needs",
@@ -16,15 +16,12 @@ internal static class OciPrerequisites
         SandboxPrerequisites.UserNamespaces(unprivileged: false),
     ];
 
-    /// <summary>
-    /// gVisor hands no descriptor into a sandbox but the standard ones, and imports no listening socket.
-    /// </summary>
-    private static ProbeResult Understood(OciRuntime runtime)
-    {
-        var version = runtime.Version();
-        return new ProbeResult(
-            $"the container runtime {runtime.Name} passes the hand's socket on",
-            !version.StartsWith("runsc", StringComparison.Ordinal), version,
-            "gVisor hands none into a sandbox; set sandbox.oci_runtime to runc or crun.");
-    }
+    private static IEnumerable<ProbeResult> Gvisors(SandboxOptions options, OciRuntime runtime) => !runtime.IsGvisor ? [] :
+    [
+        new("gVisor is a build that can hold a sandbox", Gvisor.IsUsable(runtime.Version), runtime.Version,
+            $"Install a runsc of {Gvisor.Oldest} or newer, as Debian 13 has, and set sandbox.oci_runtime to where it "
+            + "is; or set it to runc."),
+        new("setpriv is installed", File.Exists(options.SetprivPath), options.SetprivPath,
+            "apt-get install -y util-linux"),
+    ];
 }

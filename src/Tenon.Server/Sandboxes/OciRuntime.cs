@@ -20,15 +20,17 @@ internal sealed record OciRuntime(string Name, string? Path)
         return new OciRuntime(System.IO.Path.GetFileName(setting), candidates.FirstOrDefault(File.Exists));
     }
 
-    /// <summary>The first line of what it says of its version.</summary>
-    public string Version()
-    {
-        if (Path is null)
-        {
-            return "not installed";
-        }
+    private readonly Lazy<string> _version = new(() => Path is null ? "not installed" : Ask(Path));
 
-        using var process = Process.Start(new ProcessStartInfo(Path, "--version")
+    /// <summary>The first line of what it says of its version.</summary>
+    public string Version => _version.Value;
+
+    /// <summary>Whether it is gVisor, which is driven in a way of its own.</summary>
+    public bool IsGvisor => Gvisor.Is(Version);
+
+    private static string Ask(string path)
+    {
+        using var process = Process.Start(new ProcessStartInfo(path, "--version")
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         })!;

@@ -48,6 +48,9 @@ internal sealed class ProbeStage : IDisposable
 
     public bool BoundsTime { get; }
 
+    /// <summary>Whether what answers inside is not the host's kernel.</summary>
+    public bool HasOwnKernel => _provider.HasOwnKernel;
+
     public bool HasDisks => _provider.HasDisks;
 
     public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;

@@ -115,6 +115,50 @@ internal sealed class SandboxCgroup
         return false;
     }
 
+    /// <summary>
+    /// Ends whatever is in a sandbox's group and takes it away, with those that a container runtime has made under the
+    /// same name for what Tenon does not bound.
+    /// </summary>
+    public void End(string instance)
+    {
+        foreach (var group in Groups(instance))
+        {
+            foreach (var line in File.ReadLines(Path.Combine(group, "cgroup.procs")).ToList())
+            {
+                using var process = SandboxProcess.Find(int.Parse(line, CultureInfo.InvariantCulture), null);
+
+                // Its number may be another's by now, who is not in here.
+                if (process is not null && IsIn(process.Pid, instance))
+                {
+                    process.Kill();
+                }
+            }
+        }
+
+        for (var attempt = 1; !TryRemove(Groups(instance)) && attempt < RemoveAttemptsMax; attempt++)
+        {
+            Thread.Sleep(1);
+        }
+    }
+
+    private static List<string> Groups(string instance) =>
+        [.. (IsUnified ? [Mount] : Directory.EnumerateDirectories(Mount))
+            .Select(hierarchy => hierarchy + PathOf(instance)).Where(Directory.Exists)];
+
+    private static bool IsIn(int pid, string instance)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cgroup")
+                .Contains(PathOf(instance), StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            // It ended meanwhile.
+            return false;
+        }
+    }
+
     /// <summary>Takes a dead sandbox's group away.</summary>
     public void Remove(string instance)
     {
@@ -151,11 +195,14 @@ internal sealed class SandboxCgroup
         }
     }
 
-    private bool TryRemove(string instance)
+    private bool TryRemove(string instance) =>
+        TryRemove(_parents.Select(parent => Path.Combine(parent, instance)).Where(Directory.Exists));
+
+    private static bool TryRemove(IEnumerable<string> groups)
     {
         try
         {
-            foreach (var group in _parents.Select(parent => Path.Combine(parent, instance)).Where(Directory.Exists))
+            foreach (var group in groups)
             {
                 Directory.Delete(group);
             }

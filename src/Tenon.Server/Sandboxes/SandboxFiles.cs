@@ -26,6 +26,9 @@ internal sealed class SandboxFiles
     /// <summary>The filter in <see cref="Shared"/>, as a program of the kernel's.</summary>
     public const string FilterName = "filter";
 
+    /// <summary>The same for a kernel that ends only a thread where it should end its process.</summary>
+    public const string SignalFilterName = "filter.signal";
+
     private const int SessionIdCharsMax = 128;
     internal const uint WalkOnly = 0x1C9; // 0711: others may pass, and see nothing.
     internal const uint Private = 0x1C0; // 0700
@@ -225,8 +228,12 @@ internal sealed class SandboxFiles
         var shared = Path.Combine(Root, SharedName);
         MakeDirectory(shared, WalkOnly);
         Share(Path.Combine(shared, HandName), File.ReadAllBytes(_options.HandPath), ReadableProgram);
-        Share(
-            Path.Combine(shared, FilterName), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture), Readable);
+        foreach (var (name, kills) in ((string, bool)[])[(FilterName, true), (SignalFilterName, false)])
+        {
+            Share(Path.Combine(shared, name), SeccompFilter.Build(RuntimeInformation.ProcessArchitecture, kills),
+                Readable);
+        }
+
         Share(Path.Combine(shared, EmptyName), [], Readable);
         return (shared, SandboxEtc.Prepare(shared, _options.Image, _trusted?.Invoke() ?? ""));
     }

@@ -43,6 +43,9 @@ internal sealed record SandboxProbe(string Number, string Name, string Must, str
     /// <summary>Tried in a sandbox with narrow limits, so that reaching them is quick and harmless.</summary>
     public bool InNarrow { get; init; }
 
+    /// <summary>What a probe answers that has ended its sandbox as a whole.</summary>
+    public const string Ended = "the sandbox ended";
+
     /// <summary>Why it cannot be tried here; null when it can.</summary>
     public string? NotTried { get; init; }
 

@@ -9,17 +9,27 @@ namespace Tenon.Server.Sandboxes;
 internal static partial class SandboxProbes
 {
     private const string Hand = SandboxDescription.HandInside + " try";
+    private const string Environ = "/proc/1/environ";
     private const string Refused = "Operation not permitted";
     private const string ReadOnly = "Permission denied|Read-only file system";
+
+    /// <summary>
+    /// gVisor shows the names of a process's descriptors to its user. None leads to a file or a socket of the host, and
+    /// where the hand's socket was made, nothing is and nothing can be made.
+    /// </summary>
+    private const string OwnKernelDescriptors =
+        "for f in /proc/1/fd/*; do [[ -S $f || -f $f || -d $f ]] && { : <\"$f\"; } 2>/dev/null "
+        + "&& readlink \"$f\"; done; ls -A /run/tenon/meeting; "
+        + "{ : >/run/tenon/meeting/hand; } 2>/dev/null && echo made; echo none";
 
     /// <summary>All, in the order of their numbers.</summary>
     public static IReadOnlyList<SandboxProbe> All(ProbeStage stage) =>
     [
-        .. Limits(stage), .. Settings(), .. Processes(stage), .. Calls(stage), .. Devices(stage), .. Sockets(stage),
-        .. FileTools(), .. Network(stage), .. Secrets(), .. Identity(stage),
+        .. Limits(stage), .. Settings(stage), .. Processes(stage), .. Calls(stage), .. Devices(stage),
+        .. Sockets(stage), .. FileTools(), .. Network(stage), .. Secrets(stage), .. Identity(stage),
     ];
 
-    private static IEnumerable<SandboxProbe> Settings() =>
+    private static IEnumerable<SandboxProbe> Settings(ProbeStage stage) =>
     [
         new("11", "the host's core handler is set", "EACCES or EROFS",
             ": >>/proc/sys/kernel/core_pattern", ReadOnly) { AtStart = true },
@@ -29,10 +39,13 @@ internal static partial class SandboxProbes
             "shopt -s globstar; for f in /proc/sys/**; do [[ -f $f ]] && { : >>\"$f\"; } 2>/dev/null && echo \"$f\"; "
             + "done; echo none", "^none$"),
         new("14a", "the kernel's memory and log, and the hand's files, are opened", "every one refused",
-            "for f in /proc/kcore /proc/kmsg /proc/1/root/etc/passwd /proc/1/mem /proc/1/environ; do "
-            + "{ : <\"$f\"; } 2>/dev/null && echo \"$f\"; done; echo none", "^none$"),
+            // gVisor lets an environment be read by its own user; the hand's has what every command's has.
+            $"for f in /proc/kcore /proc/kmsg /proc/1/root/etc/passwd /proc/1/mem {(stage.HasOwnKernel ? "" : Environ)}"
+            + "; do { : <\"$f\"; } 2>/dev/null && echo \"$f\"; done; echo none", "^none$"),
         new("14b", "the host's boot line, kernel addresses, keys and interrupts are read", "empty",
-            $"cat {string.Join(' ', SandboxDescription.Masked)} 2>/dev/null | wc -c", "^0$"),
+            $"cat {string.Join(' ', SandboxDescription.Masked)} 2>/dev/null "
+            // A kernel of its own says by what line it was booted itself.
+            + $"{(stage.HasOwnKernel ? "| grep -v -e -gvisor " : "")}| wc -c", "^0$"),
         new("15", "processes of the host are seen", "none: fewer than ten, and no kernel thread",
             "set -- /proc/[0-9]*; grep -l -x kthreadd /proc/[0-9]*/comm 2>/dev/null; (($# < 10)) && echo few", "^few$")
         {
@@ -63,8 +76,10 @@ internal static partial class SandboxProbes
             "process_vm_writev", "kcmp", "pidfd_getfd"),
         // A container runtime's root honours them, and has nothing but places for mounts; its devices are no programs.
         new("21a", "privileges by a setuid file", "no mount has one that counts, and no new privileges can be gained",
-            "while read -r _ on _ how _; do [[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] "
-            + "|| echo \"$on\"; done </proc/self/mounts; "
+            // gVisor shows neither with which options it has mounted nor this in the status.
+            stage.HasOwnKernel ? "setpriv --dump 2>/dev/null | sed -n 's/^no_new_privs: /NoNewPrivs:\\t/p'"
+            : "while read -r _ on _ how _; do "
+            + "[[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] || echo \"$on\"; done </proc/self/mounts; "
             + "grep NoNewPrivs /proc/self/status", "^NoNewPrivs:\t1$") { AtStart = true },
         new("21b", "a copy of the shell with the setuid bit, and su", "the same uid, no capability",
             "cp /bin/bash /workspace/.probe && chmod u+s /workspace/.probe && /workspace/.probe -p -c 'echo $EUID'; "
@@ -91,14 +106,23 @@ internal static partial class SandboxProbes
     [
         new("26a", "a device of the host", "none but null, zero, full, random, urandom, tty and terminals",
             "ls /dev | grep -v -x -e core -e fd -e full -e null -e ptmx -e pts -e random -e shm -e stderr -e stdin "
-            + "-e stdout -e tty -e urandom -e zero -e console; echo none", "^none$") { AtStart = true },
-        new("26b", "a device is made", "EPERM", "mknod /tmp/probe b 8 0; mknod /workspace/probe c 1 1",
-            $"{Refused}(.*\n)+.*{Refused}"),
+            + "-e stdout -e tty -e urandom -e zero -e console"
+            // Of its own kernel, which lets nobody mount the one, and whose other leads to no network but loopback.
+            + $"{(stage.HasOwnKernel ? " -e fuse -e net" : "")}; echo none", "^none$") { AtStart = true },
+        stage.HasOwnKernel
+            // In its own memory it makes one, with nothing behind it.
+            ? new("26b", "a device is made", "EPERM",
+                "mknod /tmp/probe b 8 0; head -c 1 /tmp/probe; mknod /workspace/probe c 1 1",
+                $"(No such device|{Refused})(.*\n)+.*{Refused}")
+            : new("26b", "a device is made", "EPERM", "mknod /tmp/probe b 8 0; mknod /workspace/probe c 1 1",
+                $"{Refused}(.*\n)+.*{Refused}"),
         new("27", "control groups, and their release agent", "absent",
             "ls -d /sys/fs/cgroup /sys/kernel 2>/dev/null; grep -c cgroup /proc/self/mounts", "^0$"),
         new("28a", "descriptors of the server", "none above 2 but the listing's own",
             "ls /proc/self/fd | grep -v -x -e 0 -e 1 -e 2 -e 3; echo none", "^none$") { AtStart = true },
-        new("28b", "the hand's own descriptors", "EACCES", "ls -l /proc/1/fd/3", "Permission denied")
+        new("28b", "the hand's own descriptors", "EACCES",
+            stage.HasOwnKernel ? OwnKernelDescriptors : "ls -l /proc/1/fd/3",
+            stage.HasOwnKernel ? "^none$" : "Permission denied")
         {
             AtStart = true,
         },

@@ -24,6 +24,8 @@ internal sealed class SandboxProcess : IDisposable
 
     public bool IsAlive => !LinuxCalls.WaitForDeath(_handle, 0);
 
+    public bool EndsWithin(int milliseconds) => LinuxCalls.WaitForDeath(_handle, milliseconds);
+
     /// <summary>The living process of that pid and, when given, that start; null when there is none.</summary>
     public static SandboxProcess? Find(int pid, long? startedTicks)
     {

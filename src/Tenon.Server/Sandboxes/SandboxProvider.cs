@@ -50,6 +50,8 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
     /// <summary>Whether sessions have disks of their own.</summary>
     public bool HasDisks => _files.Shared.Length > 0 && _disks.AreUsed;
 
+    internal bool HasOwnKernel => _driver.HasOwnKernel;
+
     /// <summary>Why sessions have none; null when they do.</summary>
     public string? DiskLack => _disks.Lack;
 
@@ -280,8 +282,7 @@ public sealed partial class SandboxProvider : ISandboxProvider, IAsyncDisposable
         LinuxCalls.ForbidCoreDumps();
         try
         {
-            using var listener = SandboxSockets.Listen(socket);
-            return await _driver.Start(description, listener.SafeHandle);
+            return await _driver.Start(description, socket);
         }
         catch
         {

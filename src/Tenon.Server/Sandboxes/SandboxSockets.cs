@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
 
@@ -10,7 +11,6 @@ internal sealed class SandboxSockets
 {
     private const int PathBytesMax = 107;
     private const int ListenBacklog = 8;
-    private const string NewSuffix = "~";
     private const string BoundSockets = "/proc/net/unix";
     private const uint OwnerOnly = 0x1C0; // 0700
 
@@ -29,10 +29,10 @@ internal sealed class SandboxSockets
         try
         {
             // NOTE: bound under one name and used under another, because disposing of a socket deletes its name.
-            File.Delete(path + NewSuffix);
-            listener.Bind(new UnixDomainSocketEndPoint(path + NewSuffix));
+            File.Delete(path + HandProtocol.NewSocketSuffix);
+            listener.Bind(new UnixDomainSocketEndPoint(path + HandProtocol.NewSocketSuffix));
             listener.Listen(backlog);
-            File.Move(path + NewSuffix, path, overwrite: true);
+            File.Move(path + HandProtocol.NewSocketSuffix, path, overwrite: true);
             return listener;
         }
         catch
@@ -60,11 +60,17 @@ internal sealed class SandboxSockets
         // In this order: what stands there was bound before it stood there.
         var paths = Directory.EnumerateFiles(_directory.Value, "hand_*").ToList();
         var bound = File.ReadLines(BoundSockets).Select(line => line[(line.LastIndexOf(' ') + 1)..]).ToHashSet();
-        foreach (var path in paths.Where(path => !bound.Contains(path) && !bound.Contains(path + NewSuffix)))
+        foreach (var path in paths.Where(path => !Listens(path, bound)))
         {
             File.Delete(path);
         }
     }
+
+    /// <summary>One that a hand has made is a link, and goes with what its driver keeps.</summary>
+    private static bool Listens(string path, HashSet<string> bound) =>
+        new FileInfo(path).LinkTarget is { } made
+            ? File.Exists(made)
+            : bound.Contains(path) || bound.Contains(path + HandProtocol.NewSocketSuffix);
 
     private static string Default() =>
         SandboxFiles.IsRoot ? "/run/tenon"

@@ -24,6 +24,7 @@ internal static class SeccompFilter
     private const ushort And = 0x54;
 
     private const uint Kill = 0x80000000;
+    private const uint SendSignal = 0x00030000;
     private const uint Allow = 0x7fff0000;
     private const uint PretendDone = 0x00050000;
     private const uint NotPermitted = 0x00050000 | 1;
@@ -48,17 +49,20 @@ internal static class SeccompFilter
     public static bool Supports(Architecture architecture) => architecture is Architecture.X64 or Architecture.Arm64;
 
     /// <summary>The program for this machine, in the form that <c>bwrap --seccomp</c> reads.</summary>
+    /// <param name="kills">Whether a call of another kind ends the process. Else it sends the signal for that, which is
+    /// the same unless a program waits for it; the call is not made either way.</param>
     /// <exception cref="PlatformNotSupportedException">The calls of this architecture are not known.</exception>
-    public static byte[] Build(Architecture architecture)
+    public static byte[] Build(Architecture architecture, bool kills = true)
     {
+        var foreign = kills ? Kill : SendSignal;
         var calls = SeccompCalls.Of(architecture);
         var program = new List<byte>();
         Add(program, Load, ArchitectureOffset);
         Add(program, JumpEqual, calls.AuditArchitecture, 1, 0);
-        Add(program, Return, Kill);
+        Add(program, Return, foreign);
         Add(program, Load, NumberOffset);
         Add(program, JumpAtLeast, X32Calls, 0, 1);
-        Add(program, Return, Kill);
+        Add(program, Return, foreign);
         foreach (var (_, refused) in calls.Refused)
         {
             Refuse(program, refused, NotPermitted);

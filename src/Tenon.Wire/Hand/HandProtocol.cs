@@ -12,6 +12,14 @@ public static class HandProtocol
     /// <summary>The descriptor on which a hand finds its listening socket.</summary>
     public const int ListenDescriptor = 3;
 
+    /// <summary>
+    /// The socket that a hand makes when it is started with this path, because its sandbox takes none from outside.
+    /// </summary>
+    public const string MeetingSocket = "/run/tenon/meeting/hand";
+
+    /// <summary>What follows a socket's path until it listens.</summary>
+    public const string NewSocketSuffix = "~";
+
     /// <summary>The socket of the server's egress proxy, as a hand finds it.</summary>
     public const string EgressSocket = "/run/tenon/egress/proxy.sock";
 

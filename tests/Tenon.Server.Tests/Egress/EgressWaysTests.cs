@@ -14,7 +14,7 @@ public sealed class EgressWaysTests
     /// <summary>What curl prints when it got no answer at all.</summary>
     private const string None = "000";
 
-    public static TheoryData<string> Drivers => [.. ((string[])["bubblewrap", SandboxLab.OciDriver]).Distinct()];
+    public static TheoryData<string> Drivers => [.. SandboxLab.Drivers];
 
     [Theory]
     [MemberData(nameof(Drivers))]
@@ -22,7 +22,7 @@ public sealed class EgressWaysTests
     {
         await using var host = await EchoHost.Start(certificate: null);
         await using var egress = new EgressLab { Resolve = Resolve };
-        await using var lab = new SandboxLab(options => options with { Driver = driver }, egress: egress.Proxy);
+        await using var lab = new SandboxLab(options => SandboxLab.With(options, driver), egress: egress.Proxy);
         var port = host.Port;
         egress.Limit(
             $"one.test:{port}", $"*.wild.test:{port}", $"private.test:{port}", $"metadata.test:{port}",

@@ -99,10 +99,16 @@ public sealed class OutputWatchTests(TestServer server)
     [Theory]
     [InlineData("bubblewrap")]
     [InlineData("oci")]
+    [InlineData("gvisor")]
     public async Task A_sandbox_of_every_driver_says_that_something_was_written(string driver)
     {
         await using var lab = new SandboxLab(
-            options => options with { Driver = driver == "oci" ? SandboxLab.OciDriver : driver });
+            options => SandboxLab.With(options, driver switch
+            {
+                "oci" => SandboxLab.OciDriver,
+                "gvisor" => SandboxLab.GvisorDriver,
+                _ => driver,
+            }));
         var heard = new TaskCompletionSource<string>();
         var sandbox = await lab.Open();
         lab.Provider.OutputsWritten += id => heard.TrySetResult(id);

@@ -30,6 +30,24 @@ public sealed class SandboxLab : IAsyncDisposable
     /// <summary>The container runtime's driver where it can run: an ordinary user has the other one only.</summary>
     public static string OciDriver { get; } = Environment.IsPrivilegedProcess ? "oci" : "bubblewrap";
 
+    /// <summary>
+    /// The same with gVisor, where a <c>runsc</c> that can hold a sandbox is installed or named; else without.
+    /// </summary>
+    public static string GvisorDriver { get; } = FindGvisor() is { } path ? $"oci:{path}" : OciDriver;
+
+    public static bool HasGvisor => GvisorDriver != OciDriver;
+
+    /// <summary>Each driver that can run here.</summary>
+    public static IReadOnlyList<string> Drivers { get; } =
+        [.. ((string[])["bubblewrap", OciDriver, GvisorDriver]).Distinct()];
+
+    /// <param name="driver">One of <see cref="Drivers"/>: a kind, and after a colon where its runtime is.</param>
+    public static SandboxOptions With(SandboxOptions options, string driver) => driver.Split(':') switch
+    {
+        [var kind, var runtime] => options with { Driver = kind, OciRuntime = runtime },
+        _ => options with { Driver = driver },
+    };
+
     public static CancellationToken Cancelled => Xunit.TestContext.Current.CancellationToken;
 
     public string DataDirectory { get; }
@@ -113,6 +131,12 @@ public sealed class SandboxLab : IAsyncDisposable
         {
             throw new InvalidOperationException(message);
         }
+    }
+
+    private static string? FindGvisor()
+    {
+        var runtime = OciRuntime.Of(Environment.GetEnvironmentVariable("TENON_RUNSC") ?? "runsc");
+        return Environment.IsPrivilegedProcess && Gvisor.IsUsable(runtime.Version) ? runtime.Path : null;
     }
 
     private static string Published()

@@ -15,7 +15,7 @@ public sealed class SandboxProbeTests
     /// <summary>What needs control groups, or disks.</summary>
     private static readonly string[] NeedsRoot = ["2", "3b", "4", "6"];
 
-    public static TheoryData<string> Drivers => [.. ((string[])["bubblewrap", SandboxLab.OciDriver]).Distinct()];
+    public static TheoryData<string> Drivers => [.. SandboxLab.Drivers];
 
     [Theory]
     [MemberData(nameof(Drivers))]
@@ -24,7 +24,7 @@ public sealed class SandboxProbeTests
         await using var lab = new SandboxLab();
 
         var results = await SandboxSelfTest.RunAll(
-            Options(lab) with { Driver = driver }, TimeProvider.System, SandboxLab.Cancelled);
+            SandboxLab.With(Options(lab), driver), TimeProvider.System, SandboxLab.Cancelled);
 
         Assert.Equal([], results.Where(result => result.Outcome == ProbeOutcome.Failed));
         Assert.Equal(
