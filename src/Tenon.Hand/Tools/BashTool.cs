@@ -4,8 +4,9 @@ using Tenon.Wire.Hand;
 namespace Tenon.Hand.Tools;
 
 /// <summary>
-/// <c>bash</c>: a shell, so that its directory, variables, functions and jobs last from call to call. Calls wait for each other. When a command must be killed, everything that it started is killed, what earlier
-/// commands left running is not, and a fresh shell starts where the old one stood.
+/// <c>bash</c>: a shell, so that its directory, variables, functions and jobs last from call to call. Calls wait for
+/// each other. When a command must be killed, everything that it started is killed, what earlier commands left running
+/// is not, and a fresh shell starts where the old one stood.
 /// </summary>
 internal sealed class BashTool : IDisposable
 {

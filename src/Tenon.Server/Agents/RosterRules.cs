@@ -316,7 +316,8 @@ public sealed class RosterRules(AgentStore agents)
 
     private static string Text(string path, JsonElement parent, string name) =>
         Given(parent, name) is { ValueKind: JsonValueKind.String } text
-            && text.GetString() is { Length: > 0 and <= TextMax } given ? given : throw ApiException.Invalid($"{path}.{name}", $"must be a text of 1 to {TextMax} characters.");
+            && text.GetString() is { Length: > 0 and <= TextMax } given
+            ? given : throw ApiException.Invalid($"{path}.{name}", $"must be a text of 1 to {TextMax} characters.");
 
     private static JsonObject Reference(Agent agent) =>
         new() { ["type"] = "agent", ["id"] = agent.Id, ["version"] = agent.Version };

@@ -79,7 +79,7 @@ public sealed class Feed(TimeProvider clock)
     /// or else <paramref name="head"/>, the log's end as it was before this call.
     /// </summary>
     /// <param name="thread">
-    /// The thread beside the primary one that is read: of the turn, its reader sees a part, so that it counts as unseen.
+    /// The thread beside the primary one that is read: its reader sees a part of the turn, which so counts as unseen.
     /// Null for the session's own stream.
     /// </param>
     public FeedReader Subscribe(

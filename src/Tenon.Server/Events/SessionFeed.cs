@@ -73,7 +73,8 @@ internal sealed class SessionFeed
     {
         lock (_lock)
         {
-            var unseen = _turn is { Seen: false } turn && !_readers.Exists(other => other.Thread is null) && !turn.IsOver(now);
+            var unseen = _turn is { Seen: false } turn && !turn.IsOver(now)
+                && !_readers.Exists(other => other.Thread is null);
             reader.Cursor = after ?? (unseen ? _turn!.FirstSeq - 1 : head);
             if (after is null && unseen)
             {

@@ -16,7 +16,7 @@ namespace Tenon.Server.Harness;
 /// </summary>
 /// <param name="threadId">The thread's; entries of others that are shown in its stream change nothing of it.</param>
 /// <param name="session">What all threads share.</param>
-public sealed class History(string threadId, SessionHistory session)
+public sealed partial class History(string threadId, SessionHistory session)
 {
     /// <summary>A compaction helped when the conversation comes below this share of what it was.</summary>
     private const double ShorterShare = 0.8;
@@ -67,7 +67,7 @@ public sealed class History(string threadId, SessionHistory session)
     /// <summary>The model that this turn has fallen back to; null while it asks the agent's own.</summary>
     public string? Fallback { get; private set; }
 
-    /// <summary>Nothing can go on before another thread has: calls wait for it, and nothing has interrupted them.</summary>
+    /// <summary>Nothing can go on before another thread has: calls wait for it, and no interrupt does.</summary>
     public bool IsSuspended => _round.Exists(call => call is { IsOpen: true, AwaitsThread: not null })
         && !_round.Exists(call => call.CanRun) && !_waiting.Exists(waiting => waiting is UserInterrupt);
 
@@ -229,64 +229,6 @@ public sealed class History(string threadId, SessionHistory session)
         }
     }
 
-    private void ApplyInput(SessionEvent @event)
-    {
-        if (@event.ProcessedAt is null)
-        {
-            _waiting.Add(@event);
-            return;
-        }
-
-        _waiting.RemoveAll(waiting => waiting.Id == @event.Id);
-        switch (@event)
-        {
-            case UserMessage message:
-                AddUser([.. message.Content.Select(ToModel)]);
-                Urls.Note(UrlSources.UserInput, message.Content);
-                (NeedsAnswer, ToolRounds) = (true, 0);
-                Progress.Begin();
-                break;
-            case SystemMessage message:
-                AddUser([.. message.Content.Select(ToModel)]);
-                Urls.Note(UrlSources.UserInput, message.Content);
-                break;
-            case AgentThreadMessageReceived message:
-                AddMessage(message);
-                break;
-            case UserToolConfirmation confirmation:
-                With(confirmation.ToolUseId, call => (call.Confirmed, call.DenyMessage) =
-                    (confirmation.Result == "allow", confirmation.DenyMessage));
-                break;
-            case UserCustomToolResult result:
-                NoteUrls(UrlSources.ClientTool, result.CustomToolUseId, result.Content);
-                Resolve(result.CustomToolUseId, result.Content, result.IsError);
-                break;
-            case UserToolResult result:
-                Resolve(result.ToolUseId, result.Content, result.IsError);
-                break;
-        }
-    }
-
-    // The advisor's comes as the result of the call that asked for it.
-    private void AddMessage(AgentThreadMessageReceived message)
-    {
-        if (message.FromAgentName == ThreadAgent.AdvisorName)
-        {
-            return;
-        }
-
-        var from = message.FromAgentName is { } name
-            ? new ModelText($"[Message from the agent {name}, thread {message.FromSessionThreadId}]") : null;
-        AddUser([.. from is null ? [] : (ModelContent[])[from], .. message.Content.Select(ToModel)]);
-        NeedsAnswer = true;
-        if (from is null)
-        {
-            // A task begins anew. Answers of agents do not: who is asked again and again ends at its limit too.
-            ToolRounds = 0;
-            Progress.Begin();
-        }
-    }
-
     private void ApplyStatus(SessionEvent @event, LogEntry entry)
     {
         switch (@event)
@@ -380,40 +322,4 @@ public sealed class History(string threadId, SessionHistory session)
             SandboxNotice = null;
         }
     }
-
-    private void Resolve(string id, IReadOnlyList<ContentBlock>? content, bool? isError)
-    {
-        With(id, call => call.Result = new ModelToolResult(call.ProviderId, content ?? [], isError == true));
-        if (_round.Count > 0 && _round.TrueForAll(call => !call.IsOpen))
-        {
-            AddUser([.. _round.Select(call => call.Result!)]);
-            Progress.Take(_round);
-            (_round, NeedsAnswer) = ([], true);
-            ToolRounds++;
-        }
-    }
-
-    // A user turn grows until the model answers it: two in a row are not allowed by every provider.
-    private void AddUser(IReadOnlyList<ModelContent> content)
-    {
-        if (_messages is [.., { Role: ModelRole.User } last])
-        {
-            _messages[^1] = last with { Content = [.. last.Content, .. content] };
-        }
-        else
-        {
-            _messages.Add(new ModelMessage(ModelRole.User, content));
-        }
-    }
-
-    private void With(string id, Action<Call> change)
-    {
-        if (_round.Find(call => call.Id == id) is { } call)
-        {
-            change(call);
-        }
-    }
-
-    private static ModelContent ToModel(ContentBlock block) =>
-        block is TextBlock text ? new ModelText(text.Text) : new ModelMedia(block);
 }

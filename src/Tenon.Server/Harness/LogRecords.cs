@@ -101,7 +101,7 @@ public sealed record McpSent(IReadOnlyList<string> CallIds);
 /// <param name="WorkflowRunId">The workflow run that it is a part of; null for none.</param>
 public sealed record ThreadStarted(ThreadAgent Agent, string ParentId, string? WorkflowRunId);
 
-/// <summary>What a call of one of the platform's own tools came to. Such calls are not shown as calls (api C.9).</summary>
+/// <summary>What a call of one of the platform's own tools came to. Such calls are not shown (api C.9).</summary>
 public sealed record PlatformResult(string CallId, string Text, bool IsError);
 
 /// <summary>The call waits for this thread, the advisor's, to say what it has to say.</summary>

@@ -90,12 +90,16 @@ internal sealed class PlatformInput
         CustomTool custom => names.Contains(custom.Name) ? custom : null,
         AgentToolset toolset => toolset with
         {
-            Configs = [.. AgentToolset.ToolNames.Select(name =>
-                (toolset.Configs?.FirstOrDefault(config => config.Name == name) ?? new ToolConfig { Name = name }) is var own
-                && names.Contains(name) ? own : own with { Enabled = false })],
+            Configs = [.. AgentToolset.ToolNames.Select(name => Only(toolset.Configs, name, names))],
         },
         _ => tool,
     };
+
+    private static ToolConfig Only(IReadOnlyList<ToolConfig>? configs, string name, HashSet<string> names)
+    {
+        var own = configs?.FirstOrDefault(config => config.Name == name) ?? new ToolConfig { Name = name };
+        return names.Contains(name) ? own : own with { Enabled = false };
+    }
 }
 
 /// <summary>A call of a platform tool that cannot be done; its message is what the model reads.</summary>

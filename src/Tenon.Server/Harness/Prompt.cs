@@ -47,7 +47,8 @@ public static class Prompt
             Model = history.Fallback ?? agent.Model.Id,
             Effort = agent.Model.Effort,
             Speed = agent.Model.Speed,
-            System = System(agent.System, tools, [history.Session.IsSelfHosted ? SelfHostedNote : SandboxNote, .. notes]),
+            System = System(
+                agent.System, tools, [history.Session.IsSelfHosted ? SelfHostedNote : SandboxNote, .. notes]),
             Tools = tools,
             // A copy: the history grows while the model answers.
             Messages = [.. history.Messages],

@@ -4,7 +4,7 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
-/// <summary>Whom a session's agent can call upon (api B.2), as its <c>multiagent</c> says in the session's form.</summary>
+/// <summary>Whom a session's agent can call upon (api B.2), as its <c>multiagent</c> in the session says.</summary>
 public sealed record Roster
 {
     /// <summary>Of an agent that works alone.</summary>

@@ -113,8 +113,7 @@ public sealed class SessionLog
     public SessionEvent Stamp(SessionEvent @event) =>
         @event with { Id = @event.Id ?? NextId(), ProcessedAt = Now };
 
-    /// <summary>Appends to the primary thread; see <see cref="Append(ThreadLog, IReadOnlyList{object}, SaveKind, bool)"/>.
-    /// </summary>
+    /// <summary>Appends events and internal records to the primary thread; completes when they are durable.</summary>
     public Task Append(params IReadOnlyList<object> contents) => Append(Primary, contents, SaveKind.State);
 
     /// <summary>Appends events and internal records together; completes when they are durable.</summary>

@@ -28,7 +28,8 @@ public sealed partial class Turn
                 Model = AskedModel,
                 Content = content,
                 CallIds = callIds,
-                PlatformCallIds = [.. uses.Zip(callIds).Where(pair => IsPlatform(pair.First)).Select(pair => pair.Second)],
+                PlatformCallIds =
+                    [.. uses.Zip(callIds).Where(pair => IsPlatform(pair.First)).Select(pair => pair.Second)],
                 Usage = usage,
                 CostUsd = costUsd ?? 0,
                 IsUnpriced = costUsd is null,

@@ -38,7 +38,8 @@ public sealed partial class Turn
         }
 
         // What runs in the server only leaves a file there.
-        if (BuiltinTools.IsSandboxed(call.Name) && _inherited.Contains(call.Id) && History.Session.SandboxInstance is not null)
+        if (BuiltinTools.IsSandboxed(call.Name) && _inherited.Contains(call.Id)
+            && History.Session.SandboxInstance is not null)
         {
             return ToolOutput.Error(
                 "The sandbox was lost while this call may have been running, so its outcome is unknown. "

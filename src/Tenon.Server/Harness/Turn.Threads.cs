@@ -8,7 +8,7 @@ using Tenon.Wire.Sessions;
 
 namespace Tenon.Server.Harness;
 
-/// <content>Agents that work together: what the primary thread asks of others, and what they report (api C.9).</content>
+/// <content>Agents that work together: what the primary thread asks of others, and their reports (api C.9).</content>
 public sealed partial class Turn
 {
     private const string NothingSaid = "(The agent ended its turn without a word.)";

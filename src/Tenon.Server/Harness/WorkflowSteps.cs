@@ -10,8 +10,8 @@ namespace Tenon.Server.Harness;
 public static class WorkflowSteps
 {
     /// <summary>
-    /// What follows from how far the program of a run came: what it wants done now, and its end if it has ended. A crash
-    /// before the append runs it again.
+    /// What follows from how far the program of a run came: what it wants done now, and its end if it has ended. A
+    /// crash before the append runs it again.
     /// </summary>
     public static IReadOnlyList<object> Continue(SessionLog log, WorkflowRun run, int results, PlanRun outcome)
     {

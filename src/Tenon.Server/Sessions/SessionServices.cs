@@ -14,7 +14,8 @@ namespace Tenon.Server.Sessions;
 /// <summary>What every session's owner works with.</summary>
 public sealed record SessionServices(
     EventLog Log, Feed Feed, IModel Model, ISandboxProvider Sandboxes, WebTools Web, IMcpServers Mcp,
-    KeepMedia KeepMedia, SaveMemories SaveMemories, RunPlan RunPlan, UnreachableCredentials Unreachable, Limits Limits, Prices Prices,
+    KeepMedia KeepMedia, SaveMemories SaveMemories, RunPlan RunPlan, UnreachableCredentials Unreachable, Limits Limits,
+    Prices Prices,
     IdSource Ids, TimeProvider Clock);
 
 /// <summary>Runs the program of a workflow run as far as its results take it.</summary>

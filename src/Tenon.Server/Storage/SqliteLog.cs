@@ -58,7 +58,8 @@ internal sealed class SqliteLog(SqliteDatabase database) : IEventLog
 
     public Task<IReadOnlyList<LogEntry>> List(LogQuery query, CancellationToken cancellationToken)
     {
-        var sql = new StringBuilder($"SELECT {Columns} FROM log l WHERE session=$session AND thread=$thread AND internal=0");
+        var sql = new StringBuilder(
+            $"SELECT {Columns} FROM log l WHERE session=$session AND thread=$thread AND internal=0");
         var parameters = new List<(string, object)>
         {
             ("$session", query.Session), ("$thread", query.Thread), ("$limit", query.Limit),

@@ -124,6 +124,7 @@ public sealed class RosterTests(TestServer server)
     private async Task<JsonElement> Update(string id, string body) =>
         (await server.Post($"/v1/agents/{id}", body)).Ok();
 
-    private async Task Refused(string agents, string message) => (await server.Post("/v1/agents",
-        $$$"""{"name":"n","model":"m","multiagent":{"type":"coordinator","agents":{{{agents}}}}}""")).Refused(400, message);
+    private async Task Refused(string agents, string message) => (await server.Post(
+        "/v1/agents", $$$"""{"name":"n","model":"m","multiagent":{"type":"coordinator","agents":{{{agents}}}}}"""))
+        .Refused(400, message);
 }

@@ -51,7 +51,7 @@ internal sealed record Team(TestSession Session, IReadOnlyDictionary<string, Scr
     public async Task<JsonElement> Thread(string agent) => (await Threads()).Single(thread =>
         thread.At("agent").TryGetProperty("name", out var name) && name.GetString() == agent);
 
-    /// <summary>The thread of this agent, once its model has been asked and the log has all that stands before.</summary>
+    /// <summary>The thread of this agent, once its model has been asked and all before that is in the log.</summary>
     public async Task<JsonElement> Working(string agent, CancellationToken cancellationToken)
     {
         await Models[agent].Asked(cancellationToken);

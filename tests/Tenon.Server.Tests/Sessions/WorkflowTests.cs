@@ -113,7 +113,8 @@ public abstract class WorkflowTests(TestServer server)
     public async Task The_agent_stops_a_run_with_all_that_its_agents_do()
     {
         var (session, worker) = await Start();
-        session.Model.Calls("start_workflow_run", Plan("return wait(startAgent('worker', 'x'));", "p")).Says("Started.");
+        session.Model.Calls("start_workflow_run", Plan("return wait(startAgent('worker', 'x'));", "p"))
+            .Says("Started.");
         worker.SaysAndHangs("hm");
         await using var stream = await session.Stream();
         await session.Send(TestSession.Says("go"));
