@@ -76,7 +76,7 @@ public sealed partial class SessionOwner
     {
         var isForAll = interrupt.SessionThreadId is null;
         accepted.Echoed.Add(interrupt);
-        if (isForAll)
+        if (isForAll && _log.Runs.Open.Any())
         {
             // What a plan has begun is not gone on with by the plan either.
             accepted.Entries.AddRange(_log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)));

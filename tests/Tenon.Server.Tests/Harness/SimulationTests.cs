@@ -51,6 +51,21 @@ public sealed class SimulationTests
         });
 
     [Fact]
+    public void Agents_that_work_together_come_to_the_same_end_whenever_the_process_dies()
+    {
+        var whole = TeamRuns.Run(1, []);
+        Parallel.For(1, whole.Steps, step => TeamRuns.Run(1, [step]));
+    }
+
+    [Fact]
+    public void Agents_that_work_together_outlast_crashes_at_random() =>
+        Parallel.For(0, SeedsInTheGate, seed =>
+        {
+            var random = new Random(seed);
+            TeamRuns.Run(seed, [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(300))]);
+        });
+
+    [Fact]
     public void Runs_that_die_at_random_come_to_the_same_end()
     {
         var (from, to) = Seeds(Environment.GetEnvironmentVariable("TENON_SIMULATION"));

@@ -78,6 +78,15 @@ internal sealed partial class Scenario
         Messages = [new PlannedMessage(0, -1, false) { IsOutcome = true }, new PlannedMessage(1, -1, false)],
     };
 
+    /// <summary>One message to an agent that has others to call upon.</summary>
+    public static Scenario MakeTeam() => new(seed: 0, isChaotic: false)
+    {
+        IsTeam = true, Messages = [new PlannedMessage(0, -1, false)],
+    };
+
+    /// <summary>Whether agents work together: then <see cref="SimulatedTeam"/> says what they answer.</summary>
+    public bool IsTeam { get; private init; }
+
     /// <summary>The number of the answer that the grader sends back.</summary>
     public const int LastOfFirstTry = 1;
 

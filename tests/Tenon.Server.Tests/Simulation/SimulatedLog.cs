@@ -68,7 +68,7 @@ internal sealed class SimulatedLog(World world) : IEventLog
         {
             null => Row,
             { Kind: SaveKind.State, Row: var row } =>
-                row with { Definition = Row?.Definition ?? World.Definition.ToJson() },
+                row with { Definition = Row?.Definition ?? world.Definition.ToJson() },
             var save => save.Row,
         };
         return null;

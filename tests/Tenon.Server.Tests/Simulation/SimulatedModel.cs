@@ -20,6 +20,12 @@ internal sealed class SimulatedModel(Scenario scenario, World world) : IModel
     {
         var number = Scenario.Next(Texts(request));
         await world.Pass(cancellationToken);
+        if (scenario.IsTeam)
+        {
+            yield return new ModelChunk.Finished(SimulatedTeam.Answer(request));
+            yield break;
+        }
+
         if (_failed.GetValueOrDefault(number) < scenario.Faults.GetValueOrDefault(number))
         {
             _failed[number] = _failed.GetValueOrDefault(number) + 1;

@@ -77,17 +77,20 @@ internal sealed class World : ISessionHost
     public int Messages => _scenario.Messages.Count;
 
     /// <summary>The log as a new owner would know it.</summary>
-    public History Folded()
+    public History Folded() => Session().Primary.History;
+
+    /// <summary>The whole log as a new owner would know it.</summary>
+    public SessionLog Session()
     {
         var log = new EventLog(Log, new Feed(_clock), NullLogger<EventLog>.Instance, new SimulatedScheduler());
         var session = new SessionLog(log, Record().Id, Record().ThreadId, Ids, _clock)
         {
-            Agent = () => Agent,
+            Agent = () => Definition.Agent,
             Prices = Prices.Default,
             Row = (_, _, _) => throw new InvalidOperationException("Nothing is appended any more."),
         };
         session.Load(CancellationToken.None).GetAwaiter().GetResult();
-        return session.Primary.History;
+        return session;
     }
 
     /// <summary>Runs until the client has what it came for and the session rests.</summary>
@@ -255,7 +258,8 @@ internal sealed class World : ISessionHost
     };
 
     /// <summary>What the session was made with.</summary>
-    public static SessionDefinition Definition => new() { Agent = Agent };
+    public SessionDefinition Definition =>
+        _scenario.IsTeam ? SimulatedTeam.Definition : new SessionDefinition { Agent = Agent };
 
     private static PermissionPolicy Ask { get; } = new() { Type = PermissionPolicy.AlwaysAsk };
 
