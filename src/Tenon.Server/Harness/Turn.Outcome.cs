@@ -217,26 +217,20 @@ public sealed partial class Turn
         Usage = Used(session.Primary.Agent, outcome.Usage),
     };
 
-    private sealed class Evaluation : IDisposable
+    private sealed class Evaluation(Outcome outcome, Grader grader, TimeSpan heartbeat, TimeProvider clock)
+        : IDisposable
     {
         private readonly CancellationTokenSource _over = new();
-        private readonly TimeSpan _heartbeat;
-        private readonly TimeProvider _clock;
+        private Task? _beat;
 
-        public Evaluation(Outcome outcome, Grader grader, TimeSpan heartbeat, TimeProvider clock)
-        {
-            (Outcome, Grader, _heartbeat, _clock) = (outcome, grader, heartbeat, clock);
-            WaitForBeat();
-        }
+        public Outcome Outcome => outcome;
 
-        public Outcome Outcome { get; }
-
-        public Grader Grader { get; }
+        public Grader Grader => grader;
 
         /// <summary>Completes when clients are to hear that it goes on.</summary>
-        public Task Beat { get; private set; } = Task.CompletedTask;
+        public Task Beat => _beat ??= Task.Delay(heartbeat, clock, _over.Token);
 
-        public void WaitForBeat() => Beat = Task.Delay(_heartbeat, _clock, _over.Token);
+        public void WaitForBeat() => _beat = null;
 
         public void Dispose()
         {
