@@ -36,7 +36,8 @@ public sealed partial class Turn
             return log.Append(OutcomeWords.Task(outcome));
         }
 
-        if (History.NeedsAnswer || (outcome.StartId is null && (History.Waiting.Count > 0 || HasMessages || OthersWork(log.Session))))
+        if (History.NeedsAnswer || (outcome.StartId is null
+            && (History.Waiting.Count > 0 || HasMessages || OthersWork(log.Session))))
         {
             return null;
         }
@@ -57,7 +58,8 @@ public sealed partial class Turn
         && session.Primary.History.StopReason?.Type == StopReason.EndTurn.Type && !OthersWork(session);
 
     // One whose calls wait for the client still has its report to give.
-    private static bool OthersWork(SessionLog session) => session.Runs.Open.Any() || session.Threads.Any(thread => !thread.IsPrimary
+    private static bool OthersWork(SessionLog session) => session.Runs.Open.Any()
+        || session.Threads.Any(thread => !thread.IsPrimary
         && thread.History.Status != SessionStatus.Terminated
         && (SessionStatus.IsActive(thread.History.Status) || thread.History.Round.Count > 0));
 
