@@ -36,7 +36,8 @@ public sealed partial class Turn
             return log.Append(OutcomeWords.Task(outcome));
         }
 
-        if (History.NeedsAnswer || (outcome.StartId is null && (History.Waiting.Count > 0 || HasMessages || OthersWork(log.Session))))
+        if (History.NeedsAnswer || (outcome.StartId is null
+            && (History.Waiting.Count > 0 || HasMessages || OthersWork(log.Session))))
         {
             return null;
         }
@@ -57,7 +58,8 @@ public sealed partial class Turn
         && session.Primary.History.StopReason?.Type == StopReason.EndTurn.Type && !OthersWork(session);
 
     // One whose calls wait for the client still has its report to give.
-    private static bool OthersWork(SessionLog session) => session.Runs.Open.Any() || session.Threads.Any(thread => !thread.IsPrimary
+    private static bool OthersWork(SessionLog session) => session.Runs.Open.Any()
+        || session.Threads.Any(thread => !thread.IsPrimary
         && thread.History.Status != SessionStatus.Terminated
         && (SessionStatus.IsActive(thread.History.Status) || thread.History.Round.Count > 0));
 
@@ -217,26 +219,20 @@ public sealed partial class Turn
         Usage = Used(session.Primary.Agent, outcome.Usage),
     };
 
-    private sealed class Evaluation : IDisposable
+    private sealed class Evaluation(Outcome outcome, Grader grader, TimeSpan heartbeat, TimeProvider clock)
+        : IDisposable
     {
         private readonly CancellationTokenSource _over = new();
-        private readonly TimeSpan _heartbeat;
-        private readonly TimeProvider _clock;
+        private Task? _beat;
 
-        public Evaluation(Outcome outcome, Grader grader, TimeSpan heartbeat, TimeProvider clock)
-        {
-            (Outcome, Grader, _heartbeat, _clock) = (outcome, grader, heartbeat, clock);
-            WaitForBeat();
-        }
+        public Outcome Outcome => outcome;
 
-        public Outcome Outcome { get; }
-
-        public Grader Grader { get; }
+        public Grader Grader => grader;
 
         /// <summary>Completes when clients are to hear that it goes on.</summary>
-        public Task Beat { get; private set; } = Task.CompletedTask;
+        public Task Beat => _beat ??= Task.Delay(heartbeat, clock, _over.Token);
 
-        public void WaitForBeat() => Beat = Task.Delay(_heartbeat, _clock, _over.Token);
+        public void WaitForBeat() => _beat = null;
 
         public void Dispose()
         {
