@@ -9,7 +9,7 @@ namespace Tenon.Server.Sandboxes;
 /// What is different with <c>runsc</c>: it gives a sandbox a kernel of its own, which takes no listening socket from
 /// outside. So the hand makes one, in a folder that only it and the server have, and the server takes both away before
 /// it asks the hand for anything. From then on it is as with every driver: a socket outside, and nothing inside that
-/// leads to it (decision 24).
+/// leads to it (decision 26).
 /// </summary>
 internal static partial class Gvisor
 {

@@ -16,7 +16,8 @@ internal static class OciPrerequisites
         SandboxPrerequisites.UserNamespaces(unprivileged: false),
     ];
 
-    private static IEnumerable<ProbeResult> Gvisors(SandboxOptions options, OciRuntime runtime) => !runtime.IsGvisor ? [] :
+    private static IEnumerable<ProbeResult> Gvisors(SandboxOptions options, OciRuntime runtime) =>
+        !runtime.IsGvisor ? [] :
     [
         new("gVisor is a build that can hold a sandbox", Gvisor.IsUsable(runtime.Version), runtime.Version,
             $"Install a runsc of {Gvisor.Oldest} or newer, as Debian 13 has, and set sandbox.oci_runtime to where it "

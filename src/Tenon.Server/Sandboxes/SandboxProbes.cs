@@ -79,8 +79,8 @@ internal static partial class SandboxProbes
             // gVisor shows neither with which options it has mounted nor this in the status.
             stage.HasOwnKernel ? "setpriv --dump 2>/dev/null | sed -n 's/^no_new_privs: /NoNewPrivs:\\t/p'"
             : "while read -r _ on _ how _; do "
-            + "[[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] || echo \"$on\"; done </proc/self/mounts; "
-            + "grep NoNewPrivs /proc/self/status", "^NoNewPrivs:\t1$") { AtStart = true },
+            + "[[ ,$how, == *,nosuid,* || ! -d $on || ( $on == / && ,$how, == *,ro,* ) ]] || echo \"$on\"; "
+            + "done </proc/self/mounts; grep NoNewPrivs /proc/self/status", "^NoNewPrivs:\t1$") { AtStart = true },
         new("21b", "a copy of the shell with the setuid bit, and su", "the same uid, no capability",
             "cp /bin/bash /workspace/.probe && chmod u+s /workspace/.probe && /workspace/.probe -p -c 'echo $EUID'; "
             + "rm /workspace/.probe; su root -c 'echo 0' </dev/null 2>/dev/null; echo end", "^1000\nend$"),
