@@ -160,7 +160,8 @@ internal sealed class SimulatedClient(Scenario scenario, World world)
         : new UserToolConfirmation { ToolUseId = use.Id!, Result = "deny", DenyMessage = "not that one" };
 
     private bool IsStuck(List<SessionEvent> open, IReadOnlyList<SessionEvent> events) =>
-        !scenario.IsTeam && open.OfType<AgentToolUse>().FirstOrDefault(use => _planned[Marker(use)].Kind == CallKind.Endless) is { } endless
+        !scenario.IsTeam && open.OfType<AgentToolUse>()
+            .FirstOrDefault(use => _planned[Marker(use)].Kind == CallKind.Endless) is { } endless
         && !events.SkipWhile(@event => @event.Id != endless.Id).Any(@event => @event is UserInterrupt);
 
     private static string Marker(AgentToolUse use) => use.Input.TryGetProperty("command", out var command)

@@ -95,7 +95,11 @@ internal static class SimulatedTeam
 
     private static SessionAgent Agent(string name) => new()
     {
-        Id = $"agent_{name}", Version = 1, Name = name, Model = new ModelConfig { Id = name }, Tools = [new AgentToolset()],
+        Id = $"agent_{name}",
+        Version = 1,
+        Name = name,
+        Model = new ModelConfig { Id = name },
+        Tools = [new AgentToolset()],
     };
 
     private static JsonElement Roster()

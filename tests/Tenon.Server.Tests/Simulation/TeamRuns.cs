@@ -70,7 +70,8 @@ internal static class TeamRuns
                 "workflow_run.created", "workflow_run.status_running", "workflow_run.phase_started",
                 "workflow_run.phase_ended", "workflow_run.status_ended",
             ],
-            events.Select(@event => @event.Type).Where(type => type.StartsWith("workflow_run", StringComparison.Ordinal)));
+            events.Select(@event => @event.Type)
+                .Where(type => type.StartsWith("workflow_run", StringComparison.Ordinal)));
     }
 
     /// <summary>The session runs from its message to the end of all that came of it, without a pause.</summary>
