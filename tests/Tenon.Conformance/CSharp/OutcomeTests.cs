@@ -50,12 +50,8 @@ public sealed class OutcomeTests(Lab lab)
 
     private static BetaManagedAgentsEventParams Outcome() => new BetaManagedAgentsUserDefineOutcomeEventParams
     {
-        Type = BetaManagedAgentsUserDefineOutcomeEventParamsType.UserDefineOutcome,
         Description = "Write a poem.",
-        Rubric = new BetaManagedAgentsTextRubricParams
-        {
-            Type = BetaManagedAgentsTextRubricParamsType.Text, Content = "- It rhymes.",
-        },
+        Rubric = new BetaManagedAgentsTextRubricParams { Content = "- It rhymes." },
         MaxIterations = 3,
     };
 
