@@ -33,7 +33,9 @@ public sealed class MultiagentTests(Lab lab)
         var call = begun.The("agent.tool_use");
 
         var running = await lab.Client.Beta.Sessions.Threads.List(
-            session.Id, new ThreadListParams { Statuses = [BetaManagedAgentsSessionThreadStatus.Running] }, Cancellation);
+            session.Id,
+            new ThreadListParams { Statuses = [BetaManagedAgentsSessionThreadStatus.Running] },
+            Cancellation);
         await Assert.ThrowsAsync<AnthropicBadRequestException>(() => lab.Client.Beta.Sessions.Threads.Archive(
             slowId, new ThreadArchiveParams { SessionID = session.Id }, Cancellation));
         await session.Send(new BetaManagedAgentsUserInterruptEventParams { SessionThreadID = slowId });
@@ -132,6 +134,26 @@ public sealed class MultiagentTests(Lab lab)
         Assert.NotNull(archived.ArchivedAt);
         Assert.True((await session.Typed())[^1].TryPickThreadStatusTerminated(out var ended));
         Assert.Equal((carefulId, "careful"), (ended.SessionThreadID, ended.AgentName));
+    }
+
+    [Fact]
+    public async Task What_an_agent_says_while_its_coordinator_works_is_told_once_when_it_is_read()
+    {
+        var free = new TaskCompletionSource();
+        var quick = await lab.Agent("quick", lab.Model(Reply.Text("Done.")));
+        var lead = lab.Model(Gives("quick", "Do it."), Reply.Text("Waiting.") with { Gate = _ => free.Task })
+            .Otherwise(Reply.Text("Noted."));
+        var session = await lab.Session(await lab.Agent("lead", lead, Roster(quick.ID)));
+        await using var stream = await session.Open();
+
+        await session.Send(Events.Message("Have it done."));
+        var begun = await stream.ReadTo("session.thread_status_idle");
+        free.SetResult();
+        var rest = await stream.ReadTo("session.status_idle");
+
+        Assert.Equal("quick", begun[^1].Name("agent_name"));
+        Assert.Equal("Done.", begun.Concat(rest).The("agent.thread_message_received").Text());
+        Assert.Contains("Done.", lead.Requests[^1].GetRawText(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -105,7 +105,8 @@ public sealed class RosterTests(Lab lab)
         Assert.True(Members(changed).Workflows.TryPickDisabled(out _));
         Assert.True(Members(changed).Subagents.TryPickEnabled(out var kept));
         Assert.True(kept.InlineAgents.TryPickDisabled(out _));
-        Assert.Equal([(member.ID, 1), (created.ID, 2)], kept.PredefinedAgents.Select(entry => (entry.ID, entry.Version)));
+        Assert.Equal(
+            [(member.ID, 1), (created.ID, 2)], kept.PredefinedAgents.Select(entry => (entry.ID, entry.Version)));
         Assert.True(JsonElement.DeepEquals(changed.Multiagent!.Json, read.Multiagent!.Json));
     }
 

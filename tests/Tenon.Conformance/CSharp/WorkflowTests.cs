@@ -69,9 +69,11 @@ public sealed class WorkflowTests(Lab lab)
         var error = Pick<BetaManagedAgentsWorkflowRunErrorEvent>(events).Single();
         Assert.True(error.Error.TryPickProgram(out var failure));
         Assert.Equal("The plan's program failed.", failure.Message);
-        Assert.True(Pick<BetaManagedAgentsWorkflowRunStatusEndedEvent>(events).Single().Result.TryPickError(out var end));
-        Assert.Equal(failure.Message, end.Error.Message);
-        Assert.Equal(error.WorkflowRunID, Pick<BetaManagedAgentsWorkflowRunCreatedEvent>(events).Single().WorkflowRunID);
+        var ended = Pick<BetaManagedAgentsWorkflowRunStatusEndedEvent>(events).Single();
+        Assert.True(ended.Result.TryPickError(out var result));
+        Assert.Equal(failure.Message, result.Error.Message);
+        Assert.Equal([error.WorkflowRunID, error.WorkflowRunID],
+            [Pick<BetaManagedAgentsWorkflowRunCreatedEvent>(events).Single().WorkflowRunID, ended.WorkflowRunID]);
     }
 
     [Fact]
