@@ -77,6 +77,45 @@ public sealed class TypeScriptTests(Lab lab)
         Reply.Hang("Well"));
 
     [Fact]
+    public Task Rosters_are_saved_changed_and_spelled_out_in_sessions() => Run("rosters.mjs");
+
+    [Fact]
+    public Task Two_agents_work_at_once_in_threads_of_their_own() => Run(
+        "multiagent.mjs",
+        lab.Model(
+            Reply.ToolUse("send_to_agent", new { agent = "careful", message = "Check it." }).Then(
+                Reply.ToolUse("send_to_agent", new { agent = "slow", message = "Take your time." })))
+            .Otherwise(Reply.Text("Noted.")),
+        ("CONFORMANCE_CAREFUL", lab.Model(
+            Reply.ToolUse("bash", new { command = "echo checked" }), Reply.Text("It is ", "checked.")).Name),
+        ("CONFORMANCE_SLOW", lab.Model(Reply.Hang("Well")).Name));
+
+    [Fact]
+    public Task An_advisor_is_consulted() => Run(
+        "advisor.mjs",
+        lab.Model(Reply.ToolUse("consult_advisor", new { question = "What next?" }), Reply.Text("I follow it.")),
+        ("CONFORMANCE_ADVISOR", lab.Model(Reply.Text("Write the test first.")).Name));
+
+    [Fact]
+    public Task A_workflow_run_ends_and_another_one_fails()
+    {
+        var worker = lab.Model(Reply.ToolUse("bash", new { command = "echo 1" }), Reply.Text("1"), Reply.Text("3"));
+        var program = $$"""
+            const found = phase('look', () => waitAll([startAgent('worker', 'look')]));
+            return phase('sum', () =>
+              wait(startAgent({name: 'adder', system: 'Add.', model: '{{worker.Name}}'}, found.join('+'))));
+            """;
+        var phases = new object[] { new { name = "look", description = "Looks." }, new { name = "sum" } };
+        var planner = lab.Model(
+            Reply.ToolUse("start_workflow_run", new { name = "adding", phases, program }),
+            Reply.Text("Started."),
+            Reply.Text("It has ended."),
+            Reply.ToolUse("start_workflow_run", new { program = "throw new Error('no');" }));
+
+        return Run("workflow.mjs", planner.Otherwise(Reply.Text("Noted.")), ("CONFORMANCE_WORKER", worker.Name));
+    }
+
+    [Fact]
     public Task A_forked_session_goes_on_with_the_files() => Run(
         "fork.mjs",
         Reply.ToolUse("bash", new { command = "echo of the first > note" }),

@@ -14,6 +14,8 @@ internal static class LogCodec
         return content switch
         {
             SessionEvent @event => Event(@event),
+            // Clients see a thread's message when it is read: to them it has a time always.
+            Waiting { Event: AgentThreadMessageReceived message } => Event(message, isInternal: true),
             Waiting waiting => Event(waiting.Event),
             ModelAnswer answer => Record(answer, LogTypes.ModelAnswer, LogJson.Default.ModelAnswer),
             SandboxOpened opened => Record(opened, LogTypes.SandboxOpened, LogJson.Default.SandboxOpened),
@@ -35,9 +37,9 @@ internal static class LogCodec
                 $"{content.GetType().Name} is not something the log keeps.", nameof(content)),
         };
 
-        LogEntry Event(SessionEvent @event) => new(
+        LogEntry Event(SessionEvent @event, bool isInternal = false) => new(
             seq, thread, @event.Id!, @event.Type, at,
-            JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), false);
+            JsonSerializer.Serialize(@event, WireJson.Default.SessionEvent), isInternal);
 
         LogEntry Record<T>(T record, string type, JsonTypeInfo<T> json) =>
             new(seq, thread, nextId(), type, at, JsonSerializer.Serialize(record, json), true);
@@ -61,7 +63,7 @@ internal static class LogCodec
         LogTypes.WorkflowResult => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowResult)!,
         LogTypes.WorkflowRan => JsonSerializer.Deserialize(entry.Body, LogJson.Default.WorkflowRan)!,
         LogTypes.GraderAnswer => JsonSerializer.Deserialize(entry.Body, LogJson.Default.GraderAnswer)!,
-        _ when entry.Internal => entry,
+        _ when entry.Type.StartsWith(LogTypes.Prefix, StringComparison.Ordinal) => entry,
         _ => JsonSerializer.Deserialize(entry.Body, WireJson.Default.SessionEvent)!,
     };
 

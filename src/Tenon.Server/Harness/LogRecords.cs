@@ -11,6 +11,9 @@ namespace Tenon.Server.Harness;
 /// <summary>The types of internal entries: what the harness must remember and no client sees.</summary>
 public static class LogTypes
 {
+    /// <summary>What every one of them begins with.</summary>
+    public const string Prefix = "internal.";
+
     public const string ModelAnswer = "internal.model_answer";
     public const string SandboxOpened = "internal.sandbox_opened";
     public const string ModelSwitched = "internal.model_switched";

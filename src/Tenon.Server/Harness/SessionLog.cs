@@ -219,7 +219,10 @@ public sealed class SessionLog
 /// <summary>Contents that are only known once those before them, of the same append, have been folded in.</summary>
 public sealed record Later(Func<IReadOnlyList<object>> Contents);
 
-/// <summary>A client's event that waits behind the running turn: it is stored with <c>processed_at</c> null.</summary>
+/// <summary>
+/// A client's event that waits behind the running turn: it is stored with <c>processed_at</c> null. So is a message of
+/// another thread, which nobody sees before it is read.
+/// </summary>
 public sealed record Waiting(SessionEvent Event);
 
 /// <summary>Something that belongs to another thread than the rest of its append.</summary>

@@ -54,6 +54,10 @@ public static class Events
     public static string? Id(this JsonElement @event) =>
         @event.TryGetProperty("id", out var id) ? id.GetString() : null;
 
+    /// <summary>A member that is a name, an id or another word; null when it is not there.</summary>
+    public static string? Name(this JsonElement @event, string member) =>
+        @event.TryGetProperty(member, out var value) ? value.GetString() : null;
+
     /// <summary>The text of an event's content.</summary>
     public static string Text(this JsonElement @event) => string.Concat(
         @event.GetProperty("content").EnumerateArray().Select(block => block.GetProperty("text").GetString()));

@@ -63,10 +63,24 @@ public sealed class Lab : IAsyncLifetime
             Tools = tools,
         });
 
+    /// <summary>A new agent of this name, for the roster of another one or with a roster of its own.</summary>
+    public Task<BetaManagedAgentsAgent> Agent(
+        string name, ModelScript model, BetaManagedAgentsMultiagentParams? roster = null, params AgentTool[] tools) =>
+        Client.Beta.Agents.Create(new AgentCreateParams
+        {
+            Name = name,
+            Model = new BetaManagedAgentsModelConfigParams { ID = model.Name },
+            System = $"You are {name}.",
+            Multiagent = roster,
+            Tools = tools,
+        });
+
     /// <summary>A new session of a new agent with this model.</summary>
-    public async Task<LabSession> Session(ModelScript model, params AgentTool[] tools)
+    public async Task<LabSession> Session(ModelScript model, params AgentTool[] tools) =>
+        await Session(await Agent(model, tools));
+
+    public async Task<LabSession> Session(BetaManagedAgentsAgent agent)
     {
-        var agent = await Agent(model, tools);
         var session = await Client.Beta.Sessions.Create(
             new SessionCreateParams { EnvironmentID = EnvironmentId, Agent = agent.ID });
         return new LabSession(Client, session.ID);
@@ -78,15 +92,26 @@ public sealed class ModelScript(string name, IEnumerable<Reply> replies)
 {
     private readonly ConcurrentQueue<Reply> _replies = new(replies);
     private readonly ConcurrentQueue<JsonElement> _requests = [];
+    private Reply _otherwise = Reply.Error(400, "invalid_request_error", "empty script");
 
     public string Name => name;
 
     /// <summary>The bodies of the requests so far, oldest first.</summary>
     public IReadOnlyList<JsonElement> Requests => [.. _requests];
 
+    /// <summary>
+    /// Answers this whenever nothing is left: for one that is asked as often as it happens, such as an agent that is
+    /// told what others have done.
+    /// </summary>
+    public ModelScript Otherwise(Reply reply)
+    {
+        _otherwise = reply;
+        return this;
+    }
+
     internal Reply Answer(JsonElement body)
     {
         _requests.Enqueue(body);
-        return _replies.TryDequeue(out var reply) ? reply : Reply.Error(400, "invalid_request_error", "empty script");
+        return _replies.TryDequeue(out var reply) ? reply : _otherwise;
     }
 }

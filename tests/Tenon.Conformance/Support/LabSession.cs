@@ -39,9 +39,15 @@ public sealed class LabSession(AnthropicClient client, string id)
     }
 
     /// <summary>The whole history, oldest first.</summary>
-    public async Task<List<JsonElement>> History() =>
-        [.. (await client.Beta.Sessions.Events.List(id, new EventListParams(), Cancellation))
-            .Items.Select(item => item.Json)];
+    public async Task<List<JsonElement>> History() => [.. (await Typed()).Select(item => item.Json)];
+
+    /// <summary>The whole history as the SDK reads it. Each event is as its type demands, or this throws.</summary>
+    public async Task<IReadOnlyList<BetaManagedAgentsSessionEvent>> Typed()
+    {
+        var page = await client.Beta.Sessions.Events.List(id, new EventListParams(), Cancellation);
+        Assert.All(page.Items, item => item.Validate());
+        return page.Items;
+    }
 }
 
 /// <summary>A stream of a session, read step by step.</summary>
@@ -64,15 +70,20 @@ public sealed class LabStream : IAsyncDisposable
     }
 
     /// <summary>Every event up to the next one of this type, which is the last.</summary>
-    public async Task<List<JsonElement>> ReadTo(string type)
+    public Task<List<JsonElement>> ReadTo(string type) => ReadUntil(read => read[^1].Type() == type, type);
+
+    /// <summary>Every event until those that were read are enough. Each is as its type demands.</summary>
+    /// <param name="wanted">In a failure's words.</param>
+    public async Task<List<JsonElement>> ReadUntil(Func<List<JsonElement>, bool> isEnough, string wanted)
     {
         var read = new List<JsonElement>();
         try
         {
             while (await _events.MoveNextAsync())
             {
+                _events.Current.Validate();
                 read.Add(_events.Current.Json);
-                if (read[^1].Type() == type)
+                if (isEnough(read))
                 {
                     return read;
                 }
@@ -84,7 +95,7 @@ public sealed class LabStream : IAsyncDisposable
         }
 
         throw new InvalidOperationException(
-            $"The stream gave no {type} after {string.Join(", ", read.Types())}.");
+            $"The stream gave no {wanted} after {string.Join(", ", read.Types())}.");
     }
 
     /// <summary>Whether the server has ended it, with nothing more to read.</summary>

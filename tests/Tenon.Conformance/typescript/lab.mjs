@@ -14,8 +14,11 @@ export const printing = () => new Anthropic({
 export const model = process.env.CONFORMANCE_MODEL;
 
 export async function createSession(tools = [], config = { type: 'cloud' }, more = {}) {
+  return sessionOf(await client.beta.agents.create({ name: 'typescript', model, tools, ...more }), config);
+}
+
+export async function sessionOf(agent, config = { type: 'cloud' }) {
   const environment = await client.beta.environments.create({ name: 'typescript', config });
-  const agent = await client.beta.agents.create({ name: 'typescript', model, tools, ...more });
   return client.beta.sessions.create({ environment_id: environment.id, agent: agent.id });
 }
 
@@ -26,20 +29,28 @@ export const send = (session, ...events) => client.beta.sessions.events.send(ses
 export const text = (event) => event.content.map((block) => block.text).join('');
 
 /** A stream that can be read in steps. */
-export async function open(session, params = {}) {
-  const stream = await client.beta.sessions.events.stream(session.id, params);
+export const open = async (session, params = {}) =>
+  inSteps(await client.beta.sessions.events.stream(session.id, params));
+
+/** The stream of one thread, likewise. */
+export const openThread = async (session, threadId, params = {}) => inSteps(
+  await client.beta.sessions.threads.events.stream(threadId, { session_id: session.id, ...params }));
+
+function inSteps(stream) {
   const events = stream[Symbol.asyncIterator]();
+  async function readUntil(isEnough, wanted) {
+    const read = [];
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) throw new Error(`the stream ended before ${wanted}, after ${read.map((event) => event.type)}`);
+      read.push(value);
+      if (isEnough(read)) return read;
+    }
+  }
   return {
     close: () => stream.controller.abort(),
-    async readTo(type) {
-      const read = [];
-      for (;;) {
-        const { value, done } = await events.next();
-        if (done) throw new Error(`the stream ended before ${type}, after ${read.map((event) => event.type)}`);
-        read.push(value);
-        if (value.type === type) return read;
-      }
-    },
+    readTo: (type) => readUntil((read) => read.at(-1).type === type, type),
+    readUntil,
   };
 }
 
