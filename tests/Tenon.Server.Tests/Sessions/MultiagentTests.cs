@@ -124,6 +124,38 @@ public abstract class MultiagentTests(TestServer server)
     }
 
     [Fact]
+    public async Task Three_agents_run_commands_at_the_same_time()
+    {
+        string[] names = ["a", "b", "c"];
+        var team = await Team.Start(server, names, Bash);
+        team.Session.Model.Answers([.. names.Select(name => new ModelToolUse(
+            name, "send_to_agent", JsonElement.Parse(Team.Gives(name, "x"))))]);
+        for (var i = 0; i < 4; i++)
+        {
+            team.Session.Model.Says("Waiting.");
+        }
+
+        foreach (var name in names)
+        {
+            // None ends before all have begun.
+            team[name].Calls("bash", JsonSerializer.Serialize(new
+            {
+                command = $"touch {name}; until [ -e a -a -e b -a -e c ]; do sleep 0.05; done; sleep 2",
+            })).Says("done");
+        }
+
+        await team.Session.Run(TestSession.Says("go"));
+
+        var slowest = (await team.Threads()).Where(thread => thread.Text("agent.name") != "tester")
+            .Max(thread => thread.At("stats.active_seconds").GetDouble());
+        var whole = (await team.Session.Get()).At("usage.active_seconds").GetDouble();
+        TestContext.Current.TestOutputHelper!.WriteLine($"{whole} s for all, {slowest} s for the slowest");
+        Assert.All(await team.Threads(), thread => Assert.Equal("idle", thread.Text("status")));
+        Assert.DoesNotContain("timed out", JsonSerializer.Serialize(await Task.WhenAll((await team.Threads())
+            .Select(thread => team.Events(thread.Text("id"))))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_follow_up_goes_to_the_same_thread_which_remembers()
     {
         var team = await Team.Start(server, ["reviewer"]);

@@ -64,6 +64,15 @@ public sealed class ScriptedModel : IModel
         return gate;
     }
 
+    /// <summary>Calls the tool, but not before the test lets it.</summary>
+    public TaskCompletionSource CallsWhenReleased(string tool, string inputJson)
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _answers.Enqueue((_, cancellationToken) => Held(
+            gate.Task, new ModelToolUse("call_1", tool, JsonElement.Parse(inputJson)), cancellationToken));
+        return gate;
+    }
+
     /// <summary>Completes when the next request has arrived.</summary>
     public async Task<ModelRequest> Asked(CancellationToken cancellationToken) =>
         await _asked.Reader.ReadAsync(cancellationToken);
@@ -109,6 +118,18 @@ public sealed class ScriptedModel : IModel
         {
             Stop = ModelStop.EndTurn,
             Content = [new ModelText(text)],
+            Usage = new ModelUsage { InputTokens = 10, OutputTokens = 2 },
+        });
+    }
+
+    private static async IAsyncEnumerable<ModelChunk> Held(
+        Task gate, ModelToolUse use, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        yield return new ModelChunk.Finished(new ModelResponse
+        {
+            Stop = ModelStop.ToolUse,
+            Content = [use],
             Usage = new ModelUsage { InputTokens = 10, OutputTokens = 2 },
         });
     }
