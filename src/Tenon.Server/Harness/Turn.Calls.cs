@@ -90,7 +90,11 @@ public sealed partial class Turn
     {
         var running = call.Mcp is { } mcp ? RunMcp(call, mcp, cancellationToken)
             : WebTools.Has(call.Name) ? Only(tools.RunWeb(
-                new WebCall(call.Name, call.Input, Agent.Tools, Agent.System, History.Urls), cancellationToken))
+                new WebCall(call.Name, call.Input, Agent.Tools, Agent.System, History.Urls)
+                {
+                    CallerTools = log.IsPrimary ? null : log.Session.Primary.Agent.Tools,
+                },
+                cancellationToken))
             : Only(tools.Run(call.Id, call.Name, call.Input, _interrupt.Token));
         var answer = await running.WaitAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();

@@ -52,6 +52,12 @@ public sealed partial class SessionOwner
                 : Turn.Idle(moved, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))))(moved));
         }
 
+        if (events.Any(@event => @event is UserInterrupt { SessionThreadId: null }))
+        {
+            // Last: what the session says counts the calls that are still open.
+            accepted.Ends.Add(new Later(() => Turn.AfterThread(_log)));
+        }
+
         return accepted;
     }
 
@@ -80,7 +86,6 @@ public sealed partial class SessionOwner
         {
             // What a plan has begun is not gone on with by the plan either.
             accepted.Entries.AddRange(_log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)));
-            accepted.Ends.Add(new Later(() => Turn.AfterThread(_log)));
         }
 
         foreach (var thread in Open().Where(thread => isForAll

@@ -7,11 +7,22 @@ public sealed record DomainList(IReadOnlyList<string>? Allowed, IReadOnlyList<st
 {
     public static DomainList All { get; } = new(null, null);
 
+    private DomainList? Above { get; init; }
+
     public bool IsAll => Allowed is null && Blocked is null;
 
     public bool Permits(Uri uri) =>
         (Allowed is null || Allowed.Any(entry => Matches(entry, uri)))
-        && (Blocked is null || !Blocked.Any(entry => Matches(entry, uri)));
+        && (Blocked is null || !Blocked.Any(entry => Matches(entry, uri)))
+        && Above?.Permits(uri) != false;
+
+    /// <summary>What both permit: nobody may have others reach for them what they may not reach (api C.9).</summary>
+    public DomainList Within(DomainList above) => new(
+        Allowed ?? above.Allowed,
+        Blocked is null ? above.Blocked : [.. Blocked, .. above.Blocked ?? []])
+    {
+        Above = Above?.Within(above) ?? above,
+    };
 
     /// <summary>The host of an entry, which for searches may have a path.</summary>
     public static string HostOf(string entry) =>

@@ -45,6 +45,14 @@ public sealed class WebTools(WebFetch fetch, WebSearch search)
     public Task<ToolOutput> Run(WebCall call, CancellationToken cancellationToken)
     {
         var settings = WebToolSettings.Of(call.Tools, call.Name);
+        if (call.CallerTools is { } callers)
+        {
+            settings = settings with
+            {
+                Domains = settings.Domains.Within(WebToolSettings.Of(callers, call.Name).Domains),
+            };
+        }
+
         return call.Name == Search
             ? search.Search(call.Input, settings, cancellationToken)
             : fetch.Fetch(call.Input, settings, IsKnown, cancellationToken);
@@ -61,4 +69,8 @@ public sealed class WebTools(WebFetch fetch, WebSearch search)
 /// <param name="System">The agent's own prompt, which may name pages.</param>
 /// <param name="Urls">What the conversation has shown.</param>
 public sealed record WebCall(
-    string Name, JsonElement Input, IReadOnlyList<AgentTool> Tools, string? System, KnownUrls Urls);
+    string Name, JsonElement Input, IReadOnlyList<AgentTool> Tools, string? System, KnownUrls Urls)
+{
+    /// <summary>The tools of the agent that has it work; null when that is the user.</summary>
+    public IReadOnlyList<AgentTool>? CallerTools { get; init; }
+}

@@ -69,6 +69,21 @@ public abstract class InterruptTests(TestServer server)
     }
 
     [Fact]
+    public async Task An_interrupt_of_a_call_that_waits_is_told_by_one_idle()
+    {
+        var session = await server.NewSession(
+            """[{"type":"custom","name":"ask","description":"d","input_schema":{"type":"object"}}]""");
+        session.Model.Calls("ask", "{}");
+        await session.RunUntilItAsks(TestSession.Says("go"));
+
+        var ended = await session.Run(TestSession.Interrupts);
+
+        Assert.Contains("session.thread_status_idle", ended.Select(@event => @event.Name));
+        Assert.Equal("end_turn", ended[^1].Json.Text("stop_reason.type"));
+        Assert.Equal(2, (await session.Types()).Count(type => type == "session.status_idle"));
+    }
+
+    [Fact]
     public async Task A_model_that_refuses_the_request_ends_the_turn_with_the_reason()
     {
         var session = await server.NewSession();

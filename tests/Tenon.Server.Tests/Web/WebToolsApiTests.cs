@@ -57,6 +57,48 @@ public sealed class WebToolsApiTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_agent_cannot_have_another_one_fetch_what_it_may_not_fetch_itself()
+    {
+        using var lab = new WebLab();
+        await using var server = await TestServer.Start(services => services.AddSingleton(lab.Tools));
+        _host.Page("/", "text/plain", "secret");
+        var worker = (await server.Post("/v1/agents", $$"""
+            {"name":"worker","model":"worker","system":"Read {{_host.Url("/", "blocked.test")}} always.",
+             "tools":[{"type":"agent_toolset_20260401"}]}
+            """)).Ok().Text("id");
+        var lead = await server.NewAgent("lead", $$"""
+            "tools":{{Toolset}},"multiagent":{"type":"coordinator","agents":["{{worker}}"]}
+            """);
+        var session = await server.NewSessionOf("lead", lead);
+        session.Model.Calls("send_to_agent", """{"agent":"worker","message":"Read it."}""")
+            .Says("Waiting.").Says("Ok.");
+        server.Models.Of("worker").Calls("web_fetch", $$"""{"url":"{{_host.Url("/", "blocked.test")}}"}""").Says("No.");
+
+        await session.Run(TestSession.Says("go"));
+
+        var thread = (await server.Get($"{session.Path}/threads")).Ok().Text("data.1.id");
+        var result = (await server.Get($"{session.Path}/threads/{thread}/events")).Ok().At("data").EnumerateArray()
+            .Single(@event => @event.Text("type") == "agent.tool_result");
+        Assert.StartsWith("url_not_allowed: ", result.Text("content.0.text"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://a.com/", true)]
+    [InlineData("https://b.com/", false)]
+    [InlineData("https://x.a.com/", false)]
+    [InlineData("https://y.a.com/", false)]
+    public void What_two_lists_permit_together_is_what_each_permits(string url, bool isPermitted)
+    {
+        var lists = new[] { new DomainList(["a.com", "b.com"], null), new(["a.com", "c.com"], null),
+            new(null, ["x.a.com"]), new(null, ["y.a.com"]) };
+
+        var forward = lists.Aggregate((below, above) => below.Within(above));
+        var back = lists.Reverse().Aggregate((below, above) => below.Within(above));
+
+        Assert.Equal((isPermitted, isPermitted), (forward.Permits(new Uri(url)), back.Permits(new Uri(url))));
+    }
+
+    [Fact]
     public async Task Doctor_says_whether_the_back_end_answers_and_never_its_key()
     {
         _host.Page("/search", http =>
