@@ -129,6 +129,10 @@ public sealed class SandboxProgram : IAsyncDisposable
                 await hand.DisposeAsync();
                 throw;
             }
+            catch (IOException)
+            {
+                // The program is over, and its output says how: who is told of the pipe first would never learn that.
+            }
         }
     }
 

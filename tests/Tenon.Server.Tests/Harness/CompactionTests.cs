@@ -23,7 +23,7 @@ public sealed class CompactionTests
 
         // A tool that is switched off answers at once, so the rounds cost no sandbox.
         var off = new AgentToolset { DefaultConfig = new ToolDefaults { Enabled = false } };
-        await using var world = new TurnWorld(worker, off);
+        await using var world = new TurnWorld(worker, off) { Limits = new Limits { StaleRoundsMax = 10_000 } };
         await world.Send("work for long");
 
         await world.Run(Token);
