@@ -126,6 +126,7 @@ public sealed class SessionLog
         var now = Now;
         var expected = History.Seq;
         var entries = new List<LogEntry>(contents.Count);
+        var known = _inOrder.Count;
         var changed = new HashSet<ThreadLog>();
         var isWoken = false;
         foreach (var (threadId, content) in contents.SelectMany(content => Expand(thread.ThreadId, content)))
@@ -148,7 +149,7 @@ public sealed class SessionLog
             ExpectedSeq = expected,
             Entries = entries,
             Save = new SessionSave(Row(History, now, save), save),
-            Threads = Rows(save == SaveKind.Definition ? _inOrder : [.. changed], now),
+            Threads = Rows(changed, save == SaveKind.Definition ? 0 : known, now),
             Purge = purge,
         });
         if (isWoken)
@@ -159,9 +160,21 @@ public sealed class SessionLog
         return durable;
     }
 
-    // A session of one thread is all in its own row.
-    private IReadOnlyList<ThreadRow> Rows(IReadOnlyCollection<ThreadLog> changed, DateTimeOffset now) =>
-        _inOrder.Count == 1 ? [] : [.. (_inOrder.Count == 2 ? _inOrder : changed).Select(thread => thread.ToRow(now))];
+    // A session of one thread is all in its own row; that thread has a row from when it has company.
+    private IReadOnlyList<ThreadRow> Rows(IReadOnlySet<ThreadLog> changed, int known, DateTimeOffset now)
+    {
+        if (_inOrder.Count == 1)
+        {
+            return [];
+        }
+
+        var added = _inOrder.Skip(known == 1 ? 0 : known).ToList();
+        return
+        [
+            .. added.Select(thread => thread.ToRow(now, isNew: true)),
+            .. changed.Except(added).Select(thread => thread.ToRow(now, isNew: false)),
+        ];
+    }
 
     // Lazy, so that each is asked for when all that stands before it has been folded in.
     private IEnumerable<(string Thread, object Content)> Expand(string thread, object content) => content switch

@@ -35,7 +35,7 @@ internal static class ThreadList
     public static ThreadLog Find(SessionLog session, string threadId)
     {
         var thread = session.Find(threadId);
-        return thread is null or { IsPrimary: true } or { IsAdvisor: true } or { Started.WorkflowRunId: not null }
+        return thread is null or { IsPrimary: true } or { IsAdvisor: true } or { IsOfRun: true }
             ? throw new PlatformCallException($"There is no thread {threadId}. list_agents shows those that there are.")
             : thread.History.Status == SessionStatus.Terminated
                 ? throw new PlatformCallException(
@@ -55,7 +55,7 @@ internal static class ThreadList
     public static int CountOpen(SessionLog session) => Open(session).Count();
 
     private static IEnumerable<ThreadLog> Open(SessionLog session) => session.Threads.Where(thread =>
-        thread is { IsPrimary: false, IsAdvisor: false, Started.WorkflowRunId: null }
+        thread is { IsPrimary: false, IsAdvisor: false, IsOfRun: false }
         && thread.History.Status != SessionStatus.Terminated);
 
     private static string Status(History history) => history switch

@@ -50,6 +50,9 @@ public sealed class ThreadLog
     /// <summary>Whether it is the advisor's, which ends with its answer.</summary>
     public bool IsAdvisor => Started?.Agent is Advisor;
 
+    /// <summary>Whether it is a part of a workflow run.</summary>
+    public bool IsOfRun => Started?.WorkflowRunId is not null;
+
     public string NextId() => Session.NextId();
 
     public SessionEvent Stamp(SessionEvent @event) => Session.Stamp(@event);
@@ -61,7 +64,8 @@ public sealed class ThreadLog
         ? Task.CompletedTask : Session.Append(this, contents, SaveKind.State);
 
     /// <summary>Its row as the history leaves it.</summary>
-    public ThreadRow ToRow(DateTimeOffset now) => ThreadRecord.Of(this, now).ToRow();
+    /// <param name="isNew">Whether there is none yet: only then is what never changes of it written.</param>
+    public ThreadRow ToRow(DateTimeOffset now, bool isNew) => ThreadRecord.Of(this, now).ToRow(isNew);
 
     internal void Apply(LogEntry entry, object content)
     {

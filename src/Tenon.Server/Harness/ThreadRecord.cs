@@ -67,14 +67,15 @@ public sealed record ThreadRecord
         State = JsonSerializer.Deserialize(row.State, ThreadJson.Default.ThreadState)!,
     };
 
-    public ThreadRow ToRow() => new()
+    /// <param name="isNew">Whether there is no row yet, so that the definition is needed too.</param>
+    public ThreadRow ToRow(bool isNew) => new()
     {
         Session = SessionId,
         Id = Id,
         CreatedAt = CreatedAt.ToMicroseconds(),
         Status = Status,
         ArchivedAt = ArchivedAt?.ToMicroseconds(),
-        Definition = JsonSerializer.Serialize(Definition, ThreadJson.Default.ThreadDefinition),
+        Definition = isNew ? JsonSerializer.Serialize(Definition, ThreadJson.Default.ThreadDefinition) : "",
         State = JsonSerializer.Serialize(State, ThreadJson.Default.ThreadState),
     };
 

@@ -138,7 +138,17 @@ public sealed partial class Turn
     /// After an interrupt: the open request has ended, the open calls have failed, the interrupt has taken effect, and
     /// the turn ends unless more input waits.
     /// </summary>
-    public static List<object> EndInterrupted(ThreadLog log)
+    public static List<object> EndInterrupted(ThreadLog log) =>
+    [
+        .. EndThread(log),
+
+        // The end of an advisor, or of a thread of a plan, has what the session says.
+        .. log.IsAdvisor || log.IsOfRun
+            ? [] : (object[])[new Later(() => IdleSession(log.Session, StopReason.EndTurn))],
+    ];
+
+    /// <summary>The same, without what the session says: other threads may end with this one.</summary>
+    public static List<object> EndThread(ThreadLog log)
     {
         var closing = Closing(log);
         closing.AddRange(log.History.Waiting.OfType<UserInterrupt>().Select(interrupt =>
@@ -151,9 +161,9 @@ public sealed partial class Turn
             closing.AddRange(log switch
             {
                 { IsAdvisor: true } => [new Later(() => EndConsultation(log, advice: null))],
-                { Started.WorkflowRunId: not null } =>
+                { IsOfRun: true } =>
                     Finish(log, StopReason.EndTurn, failure: "The user interrupted the agent."),
-                _ => Idle(log, StopReason.EndTurn),
+                _ => [IdleThread(log, StopReason.EndTurn, null)],
             });
         }
         else if (log.History.Status != SessionStatus.Running)

@@ -135,7 +135,7 @@ public sealed partial class Turn
         [
             new Later(() => EndConsultation(log, failure is null && details is null ? LastWords(log) : null)),
         ],
-        { Started.WorkflowRunId: not null } =>
+        { IsOfRun: true } =>
         [
             new Later(() => WorkflowSteps.Finish(log, failure ?? (details is not null ? "The agent refused."
                 : LastWords(log) ?? NothingSaid), isError: failure is not null || details is not null)),

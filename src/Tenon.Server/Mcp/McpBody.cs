@@ -1,4 +1,5 @@
 using Tenon.Server.Egress;
+using Tenon.Server.Storage;
 
 namespace Tenon.Server.Mcp;
 
@@ -8,7 +9,7 @@ namespace Tenon.Server.Mcp;
 /// </summary>
 /// <param name="inner">Disposed with this.</param>
 /// <param name="secrets">What is taken out.</param>
-internal sealed class McpBody(Stream inner, long bytesMax, Replacements secrets) : Stream
+internal sealed class McpBody(Stream inner, long bytesMax, Replacements secrets) : ForwardStream
 {
     private const int ChunkBytes = 64 * 1024;
 
@@ -18,21 +19,6 @@ internal sealed class McpBody(Stream inner, long bytesMax, Replacements secrets)
     private long _count;
     private bool _isOver;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    /// <exception cref="McpFaultException">It is too long.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (_ready.IsEmpty && !_isOver)
@@ -50,16 +36,6 @@ internal sealed class McpBody(Stream inner, long bytesMax, Replacements secrets)
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-    }
 
     protected override void Dispose(bool disposing)
     {

@@ -1,6 +1,7 @@
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 using Tenon.Server.Sandboxes;
+using Tenon.Server.Storage;
 using Tenon.Server.Web;
 
 namespace Tenon.Server.Mcp;
@@ -37,26 +38,12 @@ internal sealed class McpProgramLink : IMcpLink
 }
 
 /// <summary>What a program writes, bounded: the reader waits for the end of a line however long it is.</summary>
-internal sealed class McpOutput(SandboxProgram program, McpLimits limits) : Stream
+internal sealed class McpOutput(SandboxProgram program, McpLimits limits) : ForwardStream
 {
     private long _left = limits.AnswerBytesMax;
 
     /// <summary>Why nothing comes any more; null while it may.</summary>
     public McpFaultException? Fault { get; private set; }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Something is asked of the program, so that it may answer.</summary>
     public void Allow() => Interlocked.Exchange(ref _left, limits.AnswerBytesMax);
@@ -84,16 +71,6 @@ internal sealed class McpOutput(SandboxProgram program, McpLimits limits) : Stre
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-    }
 
     private string Ended(ProgramEnd? end)
     {

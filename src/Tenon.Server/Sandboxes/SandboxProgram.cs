@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text.Json;
+using Tenon.Server.Storage;
 using Tenon.Wire.Hand;
 
 namespace Tenon.Server.Sandboxes;
@@ -110,9 +111,36 @@ public sealed class SandboxProgram : IAsyncDisposable
         return length >= 0 && length <= most ? length : throw new IOException("what answers is no hand");
     }
 
-    private sealed class InputStream(NetworkStream hand) : OneWayStream
+    private sealed class InputStream(NetworkStream hand) : Stream
     {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
         public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush()
+        {
+            // Nothing is kept back.
+        }
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
@@ -136,12 +164,12 @@ public sealed class SandboxProgram : IAsyncDisposable
         }
     }
 
-    private sealed class OutputStream(SandboxProgram program) : OneWayStream
+    private sealed class OutputStream(SandboxProgram program) : ForwardStream
     {
         private int _left;
         private bool _isOver;
 
-        public override bool CanRead => true;
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override Task<int> ReadAsync(
             byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -173,38 +201,6 @@ public sealed class SandboxProgram : IAsyncDisposable
                 return 0;
             }
         }
-    }
-
-    /// <summary>A stream that is read or written in the background only.</summary>
-    private abstract class OneWayStream : Stream
-    {
-        public override bool CanRead => false;
-
-        public override bool CanWrite => false;
-
-        public override bool CanSeek => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Flush()
-        {
-        }
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
 

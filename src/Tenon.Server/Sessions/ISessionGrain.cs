@@ -37,10 +37,12 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("AddResource")]
     Task<Answer> AddResource(string body);
 
-    /// <summary>Takes a file from the session. Answers the deletion.</summary>
-    [Alias("DeleteResource")]
+    /// <summary>Replaces the token of a repository. Answers the resource.</summary>
+    [Alias("UpdateResource")]
     Task<Answer> UpdateResource(string resourceId, string body);
 
+    /// <summary>Takes a file from the session. Answers the deletion.</summary>
+    [Alias("DeleteResource")]
     Task<Answer> DeleteResource(string resourceId);
 
     /// <summary>Completes when the files of a session that rests are kept as they are.</summary>

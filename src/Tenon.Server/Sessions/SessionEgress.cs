@@ -25,7 +25,8 @@ public sealed class SessionEgress(
         : await sessions.Find(sessionId, cancellationToken) is { ArchivedAt: null } session
         && await environments.Find(session.EnvironmentId, cancellationToken) is { Config.Networking: { } networking }
             ? EgressRules.Of(
-                networking, [.. ServersOf(session.Definition.Agent).SelectMany(HostOf)], options,
+                networking, networking.AllowMcpServers == true
+                    ? [.. ServersOf(session.Definition.Agent).SelectMany(HostOf)] : [], options,
                 [.. session.Definition.Repositories
                     .Select(resource => RepositoryUrl.TryParse(resource.Url, repositories)?.Pattern)
                     .OfType<HostPattern>()])

@@ -52,9 +52,9 @@ public sealed partial class SessionOwner
                 : Turn.Idle(moved, StopReason.RequiresAction(remaining.ConvertAll(call => call.Id))))(moved));
         }
 
-        if (events.Any(@event => @event is UserInterrupt { SessionThreadId: null }))
+        if (accepted.Ends.Count > 0)
         {
-            // Last: what the session says counts the calls that are still open.
+            // Last, and once: what the session says counts the calls that are still open.
             accepted.Ends.Add(new Later(() => Turn.AfterThread(_log)));
         }
 
@@ -85,11 +85,11 @@ public sealed partial class SessionOwner
         if (isForAll && _log.Runs.Open.Any())
         {
             // What a plan has begun is not gone on with by the plan either.
-            accepted.Entries.AddRange(_log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)));
+            accepted.Ends.AddRange(_log.Runs.Open.SelectMany(run => WorkflowSteps.Stop(_log, run)));
         }
 
         foreach (var thread in Open().Where(thread => isForAll
-            ? !IsOfRun(thread) : thread.ThreadId == interrupt.SessionThreadId))
+            ? !thread.IsOfRun : thread.ThreadId == interrupt.SessionThreadId))
         {
             var isBlocked = thread.History.Round.Count > 0
                 || (thread.IsPrimary && _log.History.Outcomes.Active is not null);
@@ -102,7 +102,7 @@ public sealed partial class SessionOwner
             {
                 // Nothing runs that would close the calls, and nobody would wake an idle session after a crash.
                 accepted.Entries.Add(new On(thread.ThreadId, new Waiting(interrupt)));
-                accepted.Ends.Add(new On(thread.ThreadId, new Later(() => Turn.EndInterrupted(thread))));
+                accepted.Ends.Add(new On(thread.ThreadId, new Later(() => Turn.EndThread(thread))));
             }
             else if (thread.IsPrimary)
             {

@@ -53,9 +53,7 @@ public sealed partial class SessionOwner
             or NotOwnerException)
         {
             // What is in memory is ahead of the log, as after any append that failed.
-            LogFailed(_log.SessionId, exception);
-            _isOver = true;
-            _host.Lose(exception);
+            Lose(exception);
         }
     }
 

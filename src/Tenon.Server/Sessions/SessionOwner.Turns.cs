@@ -18,10 +18,11 @@ public sealed partial class SessionOwner
     private void StartTurns()
     {
         // A thread may be ended by another one, or by its client, while its turn runs.
-        foreach (var (thread, running) in _turns.Where(pair => pair.Key.History.Status == SessionStatus.Terminated))
+        foreach (var running in _turns.Where(pair => pair.Key.History.Status == SessionStatus.Terminated)
+            .Select(pair => pair.Value).ToList())
         {
-            running.Turn.Interrupt();
-            running.Stop.Cancel();
+            // What it does in the sandbox is not wanted any more either.
+            running.Cancel(interrupt: true);
         }
 
         foreach (var thread in _log.Threads.Where(thread => Turn.IsDue(thread.History)).ToList())
@@ -35,8 +36,8 @@ public sealed partial class SessionOwner
 
     private void StartTurn(ThreadLog thread)
     {
-        if (_record is null || _turns.ContainsKey(thread) || IsEnding || (IsOfRun(thread)
-            && _turns.Keys.Count(IsOfRun) >= _services.Limits.WorkflowThreadsMax))
+        if (_record is null || _turns.ContainsKey(thread) || IsEnding || (thread.IsOfRun
+            && _turns.Keys.Count(running => running.IsOfRun) >= _services.Limits.WorkflowThreadsMax))
         {
             return;
         }
@@ -66,8 +67,6 @@ public sealed partial class SessionOwner
         running.Task = RunTurn(thread, running);
     }
 
-    private static bool IsOfRun(ThreadLog thread) => thread.Started?.WorkflowRunId is not null;
-
     private void Interrupt(IEnumerable<ThreadLog> threads)
     {
         foreach (var thread in threads)
@@ -81,7 +80,7 @@ public sealed partial class SessionOwner
     {
         foreach (var running in _turns.Values.ToList())
         {
-            running.Stop.Cancel();
+            running.Cancel(interrupt: false);
         }
     }
 
@@ -108,12 +107,7 @@ public sealed partial class SessionOwner
         }
         catch (Exception exception)
         {
-            // Another owner, or a log that takes nothing. What is in memory is worth nothing now; the next owner folds
-            // the log and goes on from there.
-            LogFailed(_log.SessionId, exception);
-            _isOver = true;
-            StopTurns();
-            _host.Lose(exception);
+            Lose(exception);
         }
         finally
         {
@@ -128,6 +122,16 @@ public sealed partial class SessionOwner
         // Input that came while the last entries were being flushed has found no turn to start.
         StartTurns();
         KeepFiles();
+    }
+
+    // Another owner, or a log that takes nothing. What is in memory is worth nothing now; the next owner folds the log
+    // and goes on from there.
+    private void Lose(Exception exception)
+    {
+        LogFailed(_log.SessionId, exception);
+        _isOver = true;
+        StopTurns();
+        _host.Lose(exception);
     }
 
     private async Task RunOrFail(Turn turn, CancellationToken stop)
@@ -147,10 +151,27 @@ public sealed partial class SessionOwner
 
     private sealed record RunningTurn(Turn Turn, CancellationTokenSource Stop) : IDisposable
     {
+        private bool _isOver;
+
         public Task Task { get; set; } = Task.CompletedTask;
+
+        /// <summary>Ends the turn. It may go on in this very call, to its end.</summary>
+        public void Cancel(bool interrupt)
+        {
+            if (interrupt && !_isOver)
+            {
+                Turn.Interrupt();
+            }
+
+            if (!_isOver)
+            {
+                Stop.Cancel();
+            }
+        }
 
         public void Dispose()
         {
+            _isOver = true;
             Turn.Dispose();
             Stop.Dispose();
         }

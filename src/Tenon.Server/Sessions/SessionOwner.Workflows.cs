@@ -41,10 +41,7 @@ public sealed partial class SessionOwner
         catch (Exception exception)
         {
             // As with a turn: the next owner reads the log and runs the program again.
-            LogFailed(_log.SessionId, exception);
-            _isOver = true;
-            StopTurns();
-            _host.Lose(exception);
+            Lose(exception);
         }
         finally
         {
@@ -84,10 +81,7 @@ public sealed partial class SessionOwner
         catch (Exception exception)
         {
             // As above.
-            LogFailed(_log.SessionId, exception);
-            _isOver = true;
-            StopTurns();
-            _host.Lose(exception);
+            Lose(exception);
         }
     }
 

@@ -214,7 +214,7 @@ public sealed record ThreadRow
 
     public long? ArchivedAt { get; init; }
 
-    /// <summary>Who works in it and for whom, as JSON; it never changes.</summary>
+    /// <summary>Who works in it and for whom, as JSON; it never changes. Empty where only the state is saved.</summary>
     public required string Definition { get; init; }
 
     /// <summary>What its status brings with it (usage, times), as JSON.</summary>
