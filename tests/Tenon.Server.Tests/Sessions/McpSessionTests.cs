@@ -138,8 +138,10 @@ public sealed class McpSessionTests : IAsyncLifetime
             Assert.IsType<ImageBlock>(read.Content.Single()).Source.Data);
     }
 
-    [Fact]
-    public async Task A_credential_of_the_sessions_vault_reaches_its_server_until_it_is_archived()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_credential_of_the_sessions_vault_reaches_its_server_until_it_is_archived(bool inThread)
     {
         // Credentials go over plain http to this machine's own names only, and this one leads to the host.
         await using var server = await TestServer.Start(services =>
@@ -159,16 +161,33 @@ public sealed class McpSessionTests : IAsyncLifetime
             "mcp_servers":[{"type":"url","name":"s","url":"{{{url}}}"}],
             "tools":[{"type":"mcp_toolset","mcp_server_name":"s"}]
             """);
-        var session = await server.NewSessionOf("scripted-vault", agent, $"\"vault_ids\":[\"{vault}\"]");
-        session.Model.Says("with").Says("without");
+        var asked = server.Models.Of("scripted-vault");
+        var lead = inThread ? await server.NewAgent("scripted-lead", $$$"""
+            "multiagent":{"type":"coordinator","agents":["{{{agent}}}"]}
+            """) : agent;
+        var session = await server.NewSessionOf(
+            inThread ? "scripted-lead" : "scripted-vault", lead, $"\"vault_ids\":[\"{vault}\"]");
 
-        var with = await session.Run(TestSession.Says("go"));
+        var with = await Run("with");
         (await server.Post($"{credentials}/{credential}/archive")).Ok();
-        var without = await session.Run(TestSession.Says("again"));
+        var without = await Run("without");
 
         Assert.DoesNotContain(with, @event => @event.Name == "session.error");
         Assert.Equal("mcp_authentication_failed_error", The(without, "session.error").Text("error.type"));
-        Assert.Equal([1, 0], session.Model.Requests.Select(request => request.Tools.Count));
+        Assert.Equal([1, 0], asked.Requests.Select(request => request.Tools.Count));
+
+        Task<IReadOnlyList<StreamEvent>> Run(string says)
+        {
+            if (!inThread)
+            {
+                asked.Says(says);
+                return session.Run(TestSession.Says("go"));
+            }
+
+            session.Model.Calls("send_to_agent", Team.Gives("tester", "go")).Says("Waiting.").Says("Heard.");
+            return new Team(session, new Dictionary<string, ScriptedModel> { ["tester"] = asked })
+                .Run("go", "tester", says);
+        }
     }
 
     [Fact]

@@ -72,18 +72,23 @@ internal sealed record Team(TestSession Session, IReadOnlyDictionary<string, Scr
         }
     }
 
-    /// <summary>Runs a turn in which this agent says its text after the coordinator has ended its own.</summary>
-    public async Task Run(string message, string agent, string text)
+    /// <summary>
+    /// Runs a turn in which this agent says its text after the coordinator has ended its own; what the session's stream
+    /// showed of it.
+    /// </summary>
+    public async Task<IReadOnlyList<StreamEvent>> Run(string message, string agent, string text)
     {
         var gate = Models[agent].SaysWhenReleased(text);
         await using var stream = await Session.Stream();
         await Session.Send(TestSession.Says(message));
-        while ((await stream.Until("session.thread_status_idle"))[^1].Json.Text("agent_name") != "tester")
+        var events = new List<StreamEvent>();
+        do
         {
+            events.AddRange(await stream.Until("session.thread_status_idle"));
         }
-
+        while (events[^1].Json.Text("agent_name") != "tester");
         gate.SetResult();
-        await stream.Until("session.status_idle");
+        return [.. events, .. await stream.Until("session.status_idle")];
     }
 
     public async Task<JsonElement> Events(string threadId) =>

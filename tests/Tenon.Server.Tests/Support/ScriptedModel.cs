@@ -64,14 +64,21 @@ public sealed class ScriptedModel : IModel
         return gate;
     }
 
-    /// <summary>Calls the tool, but not before the test lets it.</summary>
-    public TaskCompletionSource CallsWhenReleased(string tool, string inputJson)
+    /// <summary>Answers this, but not before the test lets it.</summary>
+    public TaskCompletionSource AnswersWhenReleased(ModelResponse response)
     {
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _answers.Enqueue((_, cancellationToken) => Held(
-            gate.Task, new ModelToolUse("call_1", tool, JsonElement.Parse(inputJson)), cancellationToken));
+        _answers.Enqueue((_, cancellationToken) => Held(gate.Task, response, cancellationToken));
         return gate;
     }
+
+    /// <summary>Calls the tool, but not before the test lets it.</summary>
+    public TaskCompletionSource CallsWhenReleased(string tool, string inputJson) => AnswersWhenReleased(new()
+    {
+        Stop = ModelStop.ToolUse,
+        Content = [new ModelToolUse("call_1", tool, JsonElement.Parse(inputJson))],
+        Usage = new ModelUsage { InputTokens = 10, OutputTokens = 2 },
+    });
 
     /// <summary>Completes when the next request has arrived.</summary>
     public async Task<ModelRequest> Asked(CancellationToken cancellationToken) =>
@@ -123,15 +130,10 @@ public sealed class ScriptedModel : IModel
     }
 
     private static async IAsyncEnumerable<ModelChunk> Held(
-        Task gate, ModelToolUse use, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Task gate, ModelResponse response, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await gate.WaitAsync(cancellationToken);
-        yield return new ModelChunk.Finished(new ModelResponse
-        {
-            Stop = ModelStop.ToolUse,
-            Content = [use],
-            Usage = new ModelUsage { InputTokens = 10, OutputTokens = 2 },
-        });
+        yield return new ModelChunk.Finished(response);
     }
 
     private static async IAsyncEnumerable<ModelChunk> Hang(
