@@ -77,25 +77,28 @@ public sealed class ThreadLog
         }
     }
 
+    // An agent that is not saved has no id, and no version.
     private static SessionAgent Runnable(ThreadAgent agent) => agent switch
     {
-        SavedAgent saved => Of(saved.Id, saved.Version, saved.Name, saved.Model) with
+        DefinedAgent defined => new SessionAgent
         {
-            Description = saved.Description, System = saved.System, Tools = saved.Tools, Skills = saved.Skills,
-            McpServers = saved.McpServers,
+            Id = (defined as SavedAgent)?.Id ?? "",
+            Version = (defined as SavedAgent)?.Version ?? 0,
+            Name = defined.Name,
+            Description = defined.Description,
+            Model = defined.Model,
+            System = defined.System,
+            Tools = defined.Tools,
+            Skills = defined.Skills,
+            McpServers = defined.McpServers,
         },
-        InlineAgent inline => Of("", 0, inline.Name, inline.Model) with
+        _ => new SessionAgent
         {
-            Description = inline.Description, System = inline.System, Tools = inline.Tools, Skills = inline.Skills,
-            McpServers = inline.McpServers,
-        },
-        Advisor advisor => Of("", 0, ThreadAgent.AdvisorName, new ModelConfig { Id = advisor.Model }) with
-        {
+            Id = "",
+            Version = 0,
+            Name = agent.CalledName,
+            Model = new ModelConfig { Id = (agent as Advisor)?.Model ?? "" },
             System = Consultation.System,
         },
-        _ => Of("", 0, agent.CalledName, new ModelConfig { Id = "" }),
     };
-
-    private static SessionAgent Of(string id, int version, string name, ModelConfig model) =>
-        new() { Id = id, Version = version, Name = name, Model = model };
 }

@@ -20,16 +20,9 @@ public abstract record ThreadAgent
     public abstract string CalledName { get; }
 }
 
-/// <summary>A saved agent's version, as it was when the session was made. It has no roster of its own.</summary>
-public sealed record SavedAgent : ThreadAgent
+/// <summary>An agent with a definition of its own. It has no roster.</summary>
+public abstract record DefinedAgent : ThreadAgent
 {
-    [JsonPropertyOrder(-2)]
-    public override string Type => "agent";
-
-    public required string Id { get; init; }
-
-    public required int Version { get; init; }
-
     public required string Name { get; init; }
 
     public string? Description { get; init; }
@@ -48,6 +41,19 @@ public sealed record SavedAgent : ThreadAgent
 
     [JsonIgnore]
     public override string CalledName => Name;
+}
+
+/// <summary>A saved agent's version, as it was when the session was made.</summary>
+public sealed record SavedAgent : DefinedAgent
+{
+    [JsonPropertyOrder(-2)]
+    public override string Type => "agent";
+
+    [JsonPropertyOrder(-1)]
+    public required string Id { get; init; }
+
+    [JsonPropertyOrder(-1)]
+    public required int Version { get; init; }
 
     public static SavedAgent From(SessionAgent agent) => new()
     {
@@ -65,29 +71,10 @@ public sealed record SavedAgent : ThreadAgent
 }
 
 /// <summary>An agent that another one has made for the thread. It is not saved.</summary>
-public sealed record InlineAgent : ThreadAgent
+public sealed record InlineAgent : DefinedAgent
 {
     [JsonPropertyOrder(-2)]
     public override string Type => "inline";
-
-    public required string Name { get; init; }
-
-    public string? Description { get; init; }
-
-    public required ModelConfig Model { get; init; }
-
-    public string? System { get; init; }
-
-    public IReadOnlyList<AgentTool> Tools { get; init => field = value ?? []; } = [];
-
-    public IReadOnlyList<SkillReference> Skills { get; init => field = value ?? []; } = [];
-
-    public IReadOnlyList<McpServer> McpServers { get; init => field = value ?? []; } = [];
-
-    public ExecutionIdentity ExecutionIdentity { get; init => field = value ?? new(); } = new();
-
-    [JsonIgnore]
-    public override string CalledName => Name;
 }
 
 /// <summary>The model that the primary thread asks for advice.</summary>

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
 using System.Text.Json;
+using Tenon.Server.Harness;
 using Tenon.Server.Models;
 using Tenon.Server.Tests.Support;
 using Tenon.Wire.Content;
@@ -171,6 +173,27 @@ public abstract class WorkflowTests(TestServer server)
 
         Assert.Equal("max_workflow_runs_error", error.Text("error.type"));
         Assert.Equal("null", error.At("workflow_run_id").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_run_that_takes_too_long_is_ended_with_what_its_agents_do()
+    {
+        await using var own = await TestServer.Start(services =>
+            services.AddSingleton(new Limits { WorkflowTimeMax = TimeSpan.FromMilliseconds(200) }));
+        var (session, worker) = await Start("[]", own);
+        var started = session.Model.Calls("start_workflow_run", Plan("return wait(startAgent('worker', 'x'));"))
+            .SaysWhenReleased("Started.");
+        worker.SaysAndHangs("hm");
+        await using var stream = await session.Stream();
+        await session.Send(TestSession.Says("go"));
+        var events = await stream.Until("workflow_run.status_ended");
+        session.Model.Says("It took too long.");
+        started.SetResult();
+        await stream.Until("session.status_idle");
+
+        Assert.Equal("timeout_error", events[^1].Json.Text("result.error.type"));
+        Assert.Contains("session.thread_status_terminated", events.Select(@event => @event.Name));
+        Assert.Contains("It reached its time limit.", Team.Told(session.Model), StringComparison.Ordinal);
     }
 
     [Fact]
