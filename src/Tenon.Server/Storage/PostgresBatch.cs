@@ -110,7 +110,9 @@ internal sealed class PostgresBatch
 
         foreach (var thread in append.Threads)
         {
-            _threads[(thread.Session, thread.Id)] = thread;
+            var key = (thread.Session, thread.Id);
+            _threads[key] = thread.Definition.Length == 0 && _threads.TryGetValue(key, out var earlier)
+                ? thread with { Definition = earlier.Definition } : thread;
         }
 
         if (append.Purge)
